@@ -1,0 +1,174 @@
+"""Reads a YAML settings file into one frozen, validated class, and gives every key of it a command-line flag."""
+
+import argparse
+import difflib
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast, get_args, get_origin
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic_core import ErrorDetails
+from typing_extensions import dataclass_transform
+
+from pipelines.core.errors import ConfigError
+
+Schema = TypeVar("Schema")
+
+
+@dataclass_transform(frozen_default=True)
+def schema(cls: type[Schema]) -> type[Schema]:
+    """Makes a class the schema of (a part of) a settings file: frozen, typed, unknown keys refused.
+
+    A key's docstring is its help on the command line; checks that types cannot say go into `__post_init__`.
+    """
+    settings = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=False)
+    made: Any = pydantic_dataclass(frozen=True, config=settings)(cls)
+    return cast(type[Schema], made)
+
+
+@schema
+class DataConfig:
+    """What comes in and where the submission goes."""
+
+    images: Path
+    """Folder of the photos; searched with its subfolders."""
+    sample_submission: Path | None = None
+    """CSV that fixes the submission's columns, ids and their order; without it every image of the folder gets a row."""
+    test_csv: Path | None = None
+    """CSV with one row per test item (ids, maybe prompts), where the sample submission does not list them."""
+    id_column: str | None = None
+    """Column of the ids in the CSVs; without it the first."""
+    columns: dict[str, str] | None = None
+    """Submission column -> what to write there, for samples whose names say too little, such as {answer: label}."""
+    output: Path = Path("submissions/submission.csv")
+    """The submission to write; a run record of the same name and the ending .json is written beside it."""
+
+
+def load_config(path: Path, kind: type[Schema], overrides: Mapping[str, Any] | None = None) -> Schema:
+    """The settings of `path`, with `overrides` (dotted key -> YAML text or value) put over them.
+
+    Raises ConfigError, naming file and key, for unknown, missing or ill-typed keys. Relative paths stay relative to
+    the working directory.
+    """
+    settings = _read_yaml(path)
+    for entry in fields(kind):  # type: ignore[arg-type]
+        if _nested(entry.type):
+            settings.setdefault(entry.name, {})  # so that an error names the key inside the group
+    for key, value in (overrides or {}).items():
+        _put(settings, key.split("."), value)
+    try:
+        return TypeAdapter(kind).validate_python(settings)
+    except ValidationError as error:
+        raise ConfigError(_sentence(path, kind, error.errors(include_url=False)[0])) from None
+
+
+def add_flags(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
+    """A flag for every key of `kind`: `--data.images`, and the short `--images` where no other key ends so.
+
+    Flags that were given are had from the parsed namespace by `given_flags`.
+    """
+    leaves = list(_leaves(kind))
+    # The shallowest key owns its short name: --checkpoint is the task's own, the translator's keeps its group.
+    depth = {key: key.count(".") for key, _, _ in leaves}
+    for key, annotation, description in leaves:
+        short = key.rpartition(".")[2]
+        rivals = [other for other in depth if other.rpartition(".")[2] == short and other != key]
+        names = [_flag(key)]
+        if "." in key and not any(depth[other] <= depth[key] for other in rivals):
+            names.append(_flag(short))
+        listed = _is_list(annotation)
+        metavar = short.upper()
+        parser.add_argument(
+            *names,
+            dest=f"setting:{key}",
+            metavar=metavar,
+            nargs="+" if listed else None,
+            default=argparse.SUPPRESS,
+            help=description.replace("%", "%%"),
+        )
+
+
+def given_flags(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Dotted key -> value of the settings that were given on the command line."""
+    flags = {name: value for name, value in vars(arguments).items() if name.startswith("setting:")}
+    return {name.removeprefix("setting:"): _parse(value) for name, value in flags.items()}
+
+
+def _parse(value: str | list[str]) -> Any:  # noqa: ANN401 - whatever YAML gives
+    """Numbers, booleans, null and {maps} as in YAML; anything else stays the text that was typed."""
+    if isinstance(value, list):
+        return value
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    return parsed if isinstance(parsed, (int, float, bool, dict)) or value in ("null", "~") else value
+
+
+def _flag(key: str) -> str:
+    return "--" + key.replace("_", "-")
+
+
+def _is_list(annotation: Any) -> bool:  # noqa: ANN401 - a type expression
+    parts = get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    return any(get_origin(part) in (list, tuple, Sequence) for part in parts)
+
+
+def _nested(annotation: Any) -> type[Any] | None:  # noqa: ANN401 - a type expression
+    """The settings class of a group, or None for a plain setting."""
+    return annotation if isinstance(annotation, type) and is_dataclass(annotation) else None
+
+
+def _leaves(kind: type[Any], prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    """(dotted key, type, help) of every setting."""
+    described = kind.__pydantic_fields__
+    for entry in fields(kind):
+        nested = _nested(entry.type)
+        if nested:
+            yield from _leaves(nested, f"{prefix}{entry.name}.")
+        else:
+            yield f"{prefix}{entry.name}", entry.type, described[entry.name].description or ""
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"expected a settings file (YAML, UTF-8) at {path}, but it cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: expected `key: value` lines, found a {type(settings).__name__}")
+    return settings
+
+
+def _put(settings: dict[str, Any], key: list[str], value: object) -> None:
+    for part in key[:-1]:
+        nested = settings.get(part)
+        settings[part] = settings = dict(nested) if isinstance(nested, dict) else {}
+    settings[key[-1]] = value
+
+
+def _sentence(path: Path, kind: type[Any], error: ErrorDetails) -> str:
+    """One line on a settings error: file, key, expectation, finding."""
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    if error["type"] == "unexpected_keyword_argument":
+        known = [key for key, _, _ in _leaves(kind)] + [entry.name for entry in fields(kind)]
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5) or [
+            other for other in known if other.rpartition(".")[2] == location[-1]
+        ]
+        group = [other for other in known if other.rpartition(".")[0] == key.rpartition(".")[0]]
+        hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(dict.fromkeys(group))}"
+        return f"{path}: unknown setting `{key}`; {hint}"
+    if error["type"] in ("missing", "missing_argument"):
+        return f"{path}: the setting `{key}` is missing; give it there or as {_flag(key)}"
+    if error["type"] == "value_error":  # a check of our own, in __post_init__
+        return f"{path}: {'`' + key + '`: ' if key else ''}{error['ctx']['error']}"
+    return f"{path}: `{key}`: {error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}"
