@@ -122,7 +122,8 @@ def write_submission(
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(schema.columns)
     rows, images, blanks = 0, 0, []
-    for images, outcome in enumerate(outcomes, start=1):
+    for outcome in outcomes:
+        images += 1
         if outcome.result is None:
             blanks.append(Blank(outcome.item.id, outcome.error))
         of_image = (

@@ -1,0 +1,64 @@
+# Vision challenge suite. `make` lists what there is; every target sets up the virtual environment by itself.
+PYTHON ?= python3
+# mini: the bundled models on the bundled samples. base: the real models of configs/*.yaml.
+PROFILE ?= mini
+# More settings for one task, such as: make caption PROFILE=base ARGS="--images test --sample-submission sample.csv"
+ARGS ?=
+
+BIN := .venv/bin
+RUN := $(BIN)/python -m pipelines
+CONFIGS := $(if $(filter mini,$(PROFILE)),configs/mini,configs)
+SOURCES := pipelines tests mini benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help setup submissions caption detect anomaly evaluate test check lint types format lock mini clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
+
+setup: .venv/ready ## make the virtual environment with the locked packages
+
+.venv/ready: requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else \
+	"expected Python 3.10 to 3.13, found %d.%d; name another with make PYTHON=python3.11" % v)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock uv
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
+	@touch $@
+
+submissions: caption detect anomaly evaluate ## run the three tasks, write submissions/*.csv, print their scores
+
+caption: setup ## photos -> Korean captions: submissions/caption.csv
+	$(RUN) caption --config $(CONFIGS)/caption.yaml $(ARGS)
+
+detect: setup ## photos and prompts -> counts: submissions/detect.csv
+	$(RUN) detect --config $(CONFIGS)/detect.yaml $(ARGS)
+
+anomaly: setup ## normal and test photos -> anomaly scores: submissions/anomaly.csv
+	$(RUN) anomaly --config $(CONFIGS)/anomaly.yaml $(ARGS)
+
+evaluate: setup ## score submissions/*.csv against the samples' truth
+	$(RUN) evaluate
+
+test: setup ## run the tests
+	$(BIN)/python -m pytest
+
+check: lint types test ## what has to be green: format, lint, types, tests
+
+lint: setup
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+
+types: setup
+	$(BIN)/mypy
+
+format: setup ## put the code into the project's format
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+lock: setup ## pin the newest versions of what pyproject.toml names into requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.10 --group dev --upgrade --no-annotate --no-emit-index-url \
+	  --custom-compile-command "make lock" --quiet pyproject.toml --output-file requirements.lock
+
+clean: ## remove the virtual environment and caches
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,96 @@
+"""`python -m pipelines <command>`: each command imports its task only when it is called."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.errors import SuiteError
+
+
+def _caption() -> tuple[Any, Any, Any]:
+    from pipelines.caption.pipeline import CaptionConfig, CaptionPipeline, samples
+
+    return CaptionConfig, CaptionPipeline, samples
+
+
+def _detect() -> tuple[Any, Any, Any]:
+    from pipelines.detect.pipeline import DetectConfig, DetectPipeline, samples
+
+    return DetectConfig, DetectPipeline, samples
+
+
+def _anomaly() -> tuple[Any, Any, Any]:
+    from pipelines.anomaly.pipeline import AnomalyConfig, AnomalyPipeline, samples
+
+    return AnomalyConfig, AnomalyPipeline, samples
+
+
+TASKS: dict[str, tuple[Callable[[], tuple[Any, Any, Any]], str]] = {
+    "caption": (_caption, "captions photos: BLIP, then Korean translation"),
+    "detect": (_detect, "finds and counts what a text prompt names: Grounding DINO"),
+    "anomaly": (_anomaly, "scores photos against normal ones: PatchCore"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; the exit code is 0, or 2 with one line on standard error where the user can mend something."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # our own threads prepare the batches
+    try:
+        return _dispatch(words)
+    except SuiteError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; nothing was written", file=sys.stderr)
+        return 130
+
+
+def _dispatch(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m pipelines", description="Vision challenge suite.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (_, description) in TASKS.items():
+        commands.add_parser(name, help=description, add_help=False)
+    _add_evaluate(commands.add_parser("evaluate", help="scores submissions against their truth"))
+    known, rest = parser.parse_known_args(words)
+    if known.command == "evaluate":
+        if rest:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        return _evaluate(known)
+    return _run(known.command, rest)
+
+
+def _run(task: str, words: list[str]) -> int:
+    from pipelines.command import run_task
+    from pipelines.core.config import add_flags, given_flags, load_config
+
+    load, description = TASKS[task]
+    config_class, pipeline_class, samples = load()
+    parser = argparse.ArgumentParser(prog=f"python -m pipelines {task}", description=description, allow_abbrev=False)
+    parser.add_argument("--config", type=Path, default=Path("configs") / f"{task}.yaml", help="settings file (YAML)")
+    add_flags(parser, config_class)
+    arguments = parser.parse_args(words)
+    config = load_config(arguments.config, config_class, given_flags(arguments))
+    run_task(config, pipeline_class, samples)
+    return 0
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", nargs="?", choices=list(TASKS), help="one task; without it all that have a submission")
+    parser.add_argument("--submission", type=Path, help="CSV to score (default: submissions/TASK.csv)")
+    parser.add_argument("--truth", type=Path, help="CSV with the truth (default: samples/TASK/truth.csv)")
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from pipelines.evaluation import evaluate
+
+    tasks = [arguments.task] if arguments.task else list(TASKS)
+    evaluate(tasks, arguments.submission, arguments.truth)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
