@@ -2,18 +2,34 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, Protocol
 
 from pipelines.core.errors import CheckpointError
 
 WEIGHTS = "*.safetensors"
+CONVERTER = "SFconvertbot"  # the hub's own account that converts weights to safetensors
 # All that our loaders read: nothing here is executed or unpickled.
 FILES = ["*.json", "*.txt", "*.model", "*.jinja", WEIGHTS]
 
 
-def resolve(checkpoint: str) -> Path:
+class Hub(Protocol):
+    """What is asked of the model hub: the methods of `huggingface_hub.HfApi` of the same names."""
+
+    def snapshot_download(self, repo_id: str, /, *, revision: str | None, allow_patterns: list[str]) -> str:
+        """Downloads what is not in the cache; the local folder."""
+        ...
+
+    def get_repo_discussions(self, repo_id: str, /, *, author: str, discussion_type: str) -> Iterable[Any]:
+        """The pull requests of an author, each with `title` and `num`."""
+        ...
+
+
+def resolve(checkpoint: str, hub: Hub | None = None) -> Path:
     """The local folder of `checkpoint`: a folder, or a hub id, with `@revision` where one is meant.
 
+    A hub repository without safetensors is taken at the pull request in which the hub's converter offers them.
     Raises CheckpointError where the folder lacks config.json or safetensors weights, or the hub cannot give it.
     """
     folder = Path(checkpoint).expanduser()
@@ -21,7 +37,11 @@ def resolve(checkpoint: str) -> Path:
         return _checked(folder, checkpoint)
     if folder.is_absolute() or checkpoint.startswith((".", "~")) or checkpoint.count("/") > 1 or folder.exists():
         raise CheckpointError(f"expected a checkpoint folder at {checkpoint}, found {_finding(folder)}")
-    return _checked(_download(checkpoint), checkpoint)
+    if hub is None:
+        from huggingface_hub import HfApi
+
+        hub = HfApi()
+    return _checked(_download(checkpoint, hub), checkpoint)
 
 
 def fingerprint(folder: Path) -> str:
@@ -57,15 +77,25 @@ def _finding(path: Path) -> str:
     return "a file" if path.is_file() else "nothing"
 
 
-def _download(checkpoint: str) -> Path:
-    from huggingface_hub import snapshot_download
-
+def _download(checkpoint: str, hub: Hub) -> Path:
     name, _, revision = checkpoint.partition("@")
     try:
-        return Path(snapshot_download(name, revision=revision or None, allow_patterns=FILES))
+        folder = Path(hub.snapshot_download(name, revision=revision or None, allow_patterns=FILES))
+        if not revision and not any(folder.glob(WEIGHTS)):
+            revision = _converted(name, hub)
+            folder = Path(hub.snapshot_download(name, revision=revision, allow_patterns=FILES)) if revision else folder
     except Exception as error:  # the hub's client raises some twenty kinds; for the user they are one
         raise CheckpointError(
             f"the checkpoint {checkpoint} is no local folder and could not be had from the hub "
             f"({type(error).__name__}); give a local folder, fill the hub's cache where there is a network, "
             "or use the bundled models (PROFILE=mini)"
         ) from None
+    return folder
+
+
+def _converted(name: str, hub: Hub) -> str:
+    """The revision with safetensors that the hub's own converter offers for a repository of .bin files, else ''."""
+    for offer in hub.get_repo_discussions(name, author=CONVERTER, discussion_type="pull_request"):
+        if "safetensors" in offer.title:
+            return f"refs/pr/{offer.num}"
+    return ""

@@ -1,5 +1,8 @@
 """Checkpoints: a folder with config.json and safetensors, or a sentence that says what is missing."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from pipelines.core.checkpoints import fingerprint, resolve
@@ -47,3 +50,40 @@ def test_the_fingerprint_follows_the_weights(tmp_path):
     assert before == fingerprint(folder)
     (folder / "model.safetensors").write_text("v")
     assert fingerprint(folder) != before
+
+
+class FakeHub:
+    """A hub of `revision -> file names`; `offers` are the converter's pull requests."""
+
+    def __init__(self, folder: Path, revisions: dict, offers=()):
+        self.folder, self.revisions, self.offers = folder, revisions, offers
+
+    def snapshot_download(self, repo_id, *, revision, allow_patterns):
+        if revision not in self.revisions:
+            raise ConnectionError("no route")
+        return str(checkpoint(self.folder / str(revision).replace("/", "_"), **self.revisions[revision]))
+
+    def get_repo_discussions(self, repo_id, *, author, discussion_type):
+        return self.offers
+
+
+COMPLETE = {"config_json": "{}", "model_safetensors": "w"}
+
+
+@pytest.mark.parametrize("name", ["org/name", "org/name@v2"])
+def test_a_hub_id_becomes_the_folder_of_its_revision(tmp_path, name):
+    revision = "v2" if "@" in name else None
+    assert resolve(name, FakeHub(tmp_path, {revision: COMPLETE})) == tmp_path / str(revision)
+
+
+def test_the_converters_offer_stands_in_for_missing_safetensors(tmp_path):
+    offers = [SimpleNamespace(title="Update README", num=3), SimpleNamespace(title="Adding `safetensors`", num=7)]
+    hub = FakeHub(tmp_path, {None: {"config_json": "{}"}, "refs/pr/7": COMPLETE}, offers)
+    assert resolve("org/name", hub) == tmp_path / "refs_pr_7"
+    with pytest.raises(CheckpointError, match="expected safetensors"):
+        resolve("org/name", FakeHub(tmp_path, {None: {"config_json": "{}"}}))
+
+
+def test_a_hub_out_of_reach_is_one_sentence(tmp_path):
+    with pytest.raises(CheckpointError, match=r"org/name .* hub \(ConnectionError\); give a local folder"):
+        resolve("org/name", FakeHub(tmp_path, {}))
