@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from pipelines.core.errors import CheckpointError
 
@@ -40,7 +40,7 @@ def resolve(checkpoint: str, hub: Hub | None = None) -> Path:
     if hub is None:
         from huggingface_hub import HfApi
 
-        hub = HfApi()
+        hub = cast(Hub, HfApi())
     return _checked(_download(checkpoint, hub), checkpoint)
 
 
