@@ -166,8 +166,8 @@ def background(rng: random.Random, size: int) -> Image.Image:
     share = np.linspace(0, 1, size)[:, None, None]
     coarse = -(-size // 4)
     grain = np.random.RandomState(rng.randrange(1 << 30)).randn(coarse, coarse, 1) * rng.uniform(0, 14)
-    gradient = (top * (1 - share) + bottom * share) * np.ones((size, size, 1))
-    pixels = gradient + np.kron(grain, np.ones((4, 4, 1)))[:size, :size]
+    gradient = top * (1 - share) + bottom * share
+    pixels = gradient + grain.repeat(4, axis=0).repeat(4, axis=1)[:size, :size]
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
