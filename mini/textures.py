@@ -87,7 +87,7 @@ def leather(rng: np.random.Generator, size: int) -> Floats:
     x, y = _coordinates(rng, size, most_degrees=0)
     distances, cell = KDTree(centres).query(np.stack([x, y], -1), k=2)
     crease = np.exp(-(((distances[..., 1] - distances[..., 0]) / 1.8) ** 2))
-    relief = 1 - 0.42 * crease + 0.05 * _noise(rng, size, 24) + 0.04 * _noise(rng, size, 3)
+    relief = 1 - 0.42 * crease + 0.03 * _noise(rng, size, 24) + 0.04 * _noise(rng, size, 3)
     colour = _near(rng, 122, 78, 50)
     return np.asarray(colour * (relief * _per_index(rng, cell[..., 0], 0.04))[..., None], np.float32)
 
@@ -129,12 +129,12 @@ def scratch(image: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
 
 def hole(image: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """A small dark gap with an uneven edge."""
-    return image * rng.uniform(0.2, 0.5), _blob(rng, image, radius_px=rng.uniform(3.0, 5.5), edge_px=1.5)
+    return image * rng.uniform(0.2, 0.45), _blob(rng, image, radius_px=rng.uniform(3.5, 6.5), edge_px=1.5)
 
 
 def stain(image: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """A spot with a soft edge where the surface is darker and of another tint; its relief shows through."""
-    tint = rng.uniform(0.65, 0.85) * (1 + rng.normal(0, 0.06, 3))
+    tint = rng.uniform(0.55, 0.75) * (1 + rng.normal(0, 0.06, 3))
     return image * tint.astype(np.float32), _blob(rng, image, radius_px=rng.uniform(7, 13), edge_px=4)
 
 
@@ -161,8 +161,8 @@ def _light(rng: np.random.Generator, size: int) -> Floats:
     """Factors (size, size, 3) around 1: a lamp of some brightness and tint that lights one side more than the other."""
     toward = rng.uniform(0, 2 * np.pi)
     x, y = np.meshgrid(np.linspace(-1, 1, size), np.linspace(-1, 1, size))
-    slope = rng.uniform(0, 0.14) * (x * np.cos(toward) + y * np.sin(toward))
-    lamp = rng.uniform(0.85, 1.15) * (1 + rng.normal(0, 0.01, 3))
+    slope = rng.uniform(0, 0.1) * (x * np.cos(toward) + y * np.sin(toward))
+    lamp = rng.uniform(0.92, 1.08) * (1 + rng.normal(0, 0.01, 3))
     return np.asarray((1 + slope)[..., None] * lamp, np.float32)
 
 
