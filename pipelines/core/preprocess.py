@@ -1,0 +1,255 @@
+"""Resizing, cropping, padding and normalising as data: one PreprocessSpec says all that a model wants of a picture."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as tv
+
+from pipelines.core.errors import CheckpointError, ImageError
+
+MAX_RESIZED_PIXELS = 50_000_000
+"""A long thin strip can grow without bounds when its short side is enlarged; beyond this it is refused."""
+
+Interpolation = Literal["bilinear", "bicubic"]
+
+
+@dataclass(frozen=True)
+class Squash:
+    """Resizes to exactly (height, width) pixels; the aspect ratio is lost."""
+
+    size_hw: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ShortestEdge:
+    """Resizes the shorter side to `shortest` pixels, to fewer where the longer one would pass `longest`."""
+
+    shortest: int
+    longest: int | None = None
+
+
+@dataclass(frozen=True)
+class PreprocessSpec:
+    """What happens to a picture between its decoding and the network. Resizing is always antialiased."""
+
+    resize: Squash | ShortestEdge | None
+    """None leaves the picture's size as it is."""
+    mean: tuple[float, float, float]
+    """Of each RGB channel, after rescaling."""
+    std: tuple[float, float, float]
+    crop_hw: tuple[int, int] | None = None
+    """Centre crop in pixels; what is smaller gets black borders."""
+    interpolation: Interpolation = "bicubic"
+    rescale: float = 1 / 255
+    """What a value of 0 to 255 is multiplied with."""
+    pad_multiple: int | None = None
+    """Sides are padded right and below to the next multiple of this, so that pictures of one bucket share a batch."""
+    odd_margin: Literal["down", "even"] = "down"
+    """Where a centre crop's margin is a half pixel: Hugging Face rounds it down, torchvision and timm to even."""
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(self.std):
+            raise ValueError(f"expected 3 means and 3 stds that are not 0, found {self.mean} and {self.std}")
+
+
+def resize(image: Tensor, spec: PreprocessSpec) -> Tensor:
+    """Resizes and crops one picture: uint8 (3, H, W) -> uint8 (3, h, w), as Hugging Face's processors round it.
+
+    Raises ImageError for a picture so thin that it would vanish or grow beyond MAX_RESIZED_PIXELS.
+    """
+    target = _resized(_sides(image), spec)
+    image = tv.resize(image, list(target), InterpolationMode(spec.interpolation), antialias=True)
+    return image if spec.crop_hw is None else _centre_crop(image, spec.crop_hw, spec.odd_margin)
+
+
+def pad(images: Sequence[Tensor], spec: PreprocessSpec) -> tuple[Tensor, Tensor]:
+    """Stacks resized pictures of one bucket: uint8 (3, h, w) each -> uint8 (B, 3, H, W) and bool mask (B, H, W).
+
+    The mask is True where there is picture. (H, W) is the bucket and never the batch's largest picture, so that a
+    picture's result does not depend on its batch. Raises ValueError for pictures of several buckets, or for none.
+    """
+    buckets = {_rounded_up(_sides(image), spec.pad_multiple) for image in images}
+    if len(buckets) != 1:
+        raise ValueError(f"expected pictures of one bucket, found {sorted(buckets)}; group them by bucket()")
+    height, width = buckets.pop()
+    batch = torch.zeros(len(images), 3, height, width, dtype=torch.uint8)
+    mask = torch.zeros(len(images), height, width, dtype=torch.bool)
+    for index, image in enumerate(images):
+        batch[index, :, : image.shape[-2], : image.shape[-1]] = image
+        mask[index, : image.shape[-2], : image.shape[-1]] = True
+    return batch, mask
+
+
+def normalise(batch: Tensor, spec: PreprocessSpec, dtype: torch.dtype, mask: Tensor | None = None) -> Tensor:
+    """uint8 (B, 3, H, W) -> `dtype` (B, 3, H, W) on the batch's device: rescaled, mean and std taken out in float32.
+
+    Where the bool mask (B, H, W) is False the result is 0, whatever the mean is: padding is done after normalising.
+    """
+    scale = 1.0 / spec.rescale
+    mean, std = (torch.tensor(values, device=batch.device).view(3, 1, 1) * scale for values in (spec.mean, spec.std))
+    values = batch.to(torch.float32, copy=True).sub_(mean).div_(std)
+    if mask is not None:
+        values.masked_fill_(~mask.unsqueeze(-3), 0)
+    return values.to(dtype)
+
+
+def bucket(size_hw: tuple[int, int], spec: PreprocessSpec) -> tuple[int, int]:
+    """(height, width) that a picture of `size_hw` pixels has once resized, cropped and padded.
+
+    Raises ImageError as `resize` does.
+    """
+    return _rounded_up(spec.crop_hw or _resized(size_hw, spec), spec.pad_multiple)
+
+
+def to_source_xyxy(cxcywh: Tensor, size_hw: Tensor | tuple[int, int]) -> Tensor:
+    """Boxes relative to the unpadded picture -> float32 pixels of the source, clipped to it.
+
+    `cxcywh` (..., N, 4) holds centre x, centre y, width, height from 0 to 1, `size_hw` (..., 2) the source's height and
+    width: one pair for all, or a batch's. The result (..., N, 4) holds left, top, right, bottom.
+    """
+    centre, sides = cxcywh[..., :2].float(), cxcywh[..., 2:].float()
+    height, width = torch.as_tensor(size_hw, dtype=torch.float32, device=cxcywh.device).unbind(-1)
+    limits = torch.stack([width, height, width, height], dim=-1).unsqueeze(-2)
+    xyxy = torch.cat([centre - sides / 2, centre + sides / 2], dim=-1) * limits
+    return torch.minimum(xyxy.clamp(min=0), limits)
+
+
+def spec_of_processor(image_processor: Any, pad_multiple: int | None = None) -> PreprocessSpec:  # noqa: ANN401
+    """The spec that does what a loaded Hugging Face image processor does.
+
+    A processor that pads to its batch's largest picture needs `pad_multiple` instead. The spec is tried against the
+    processor itself on a small picture. Raises CheckpointError for settings, or a result, that a spec cannot give.
+    """
+    name = type(image_processor).__name__
+    known = {"do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_pad", "do_convert_rgb"}
+    known.add("do_convert_annotations")  # concerns training targets only
+    flags = {key for key in dir(image_processor) if key.startswith("do_") and getattr(image_processor, key)}
+    if flags - known:
+        raise CheckpointError(f"{name}: expected resize, crop, pad and normalise only, found {sorted(flags - known)}")
+    if "do_pad" in flags and pad_multiple is None:
+        raise CheckpointError(
+            f"{name} pads to the largest picture of a batch; expected a pad_multiple to pad to instead"
+        )
+    normalises = "do_normalize" in flags
+    spec = PreprocessSpec(
+        resize=_resize_of(name, image_processor.size) if "do_resize" in flags else None,
+        mean=_channels(image_processor.image_mean if normalises else 0.0),
+        std=_channels(image_processor.image_std if normalises else 1.0),
+        crop_hw=_sides_of(name, image_processor.crop_size) if "do_center_crop" in flags else None,
+        interpolation=_interpolation(name, image_processor.resample),
+        rescale=image_processor.rescale_factor if "do_rescale" in flags else 1.0,
+        pad_multiple=pad_multiple,
+    )
+    _check_agrees(spec, image_processor)
+    return spec
+
+
+def spec_of_timm(data_config: Mapping[str, Any]) -> PreprocessSpec:
+    """The spec that does what timm's evaluation transform does, from a pretrained_cfg or resolved data config.
+
+    Keys that are missing or None have timm's defaults. Raises CheckpointError for a crop mode that a spec cannot give.
+    """
+    config = {key: value for key, value in data_config.items() if value is not None}
+    channels, height, width = config.get("input_size", (3, 224, 224))
+    mode = config.get("crop_mode", "center")
+    if channels != 3 or mode not in ("center", "squash") or (mode == "center" and height != width):
+        raise CheckpointError(
+            "timm: expected an RGB input, crop_mode squash, or crop_mode center with a square input, "
+            f"found input_size {(channels, height, width)} and crop_mode {mode}"
+        )
+    scaled = [math.floor(side / config.get("crop_pct", 0.875)) for side in (height, width)]
+    return PreprocessSpec(
+        resize=ShortestEdge(scaled[0]) if mode == "center" else Squash((scaled[0], scaled[1])),
+        mean=_channels(config.get("mean", (0.485, 0.456, 0.406))),
+        std=_channels(config.get("std", (0.229, 0.224, 0.225))),
+        crop_hw=(height, width),
+        interpolation=_interpolation("timm", config.get("interpolation", "bicubic")),
+        odd_margin="even",
+    )
+
+
+def _resized(size_hw: tuple[int, int], spec: PreprocessSpec) -> tuple[int, int]:
+    """(height, width) after resizing, by the rounding of Hugging Face and torchvision."""
+    if spec.resize is None:
+        return size_hw
+    if isinstance(spec.resize, Squash):
+        return spec.resize.size_hw
+    height, width = size_hw
+    short, long = sorted(size_hw)
+    exact: float = spec.resize.shortest
+    if spec.resize.longest is not None and long / short * exact > spec.resize.longest:
+        exact = spec.resize.longest * short / long
+    # The longer side comes from the unrounded shorter one, and is cut where the shorter is rounded.
+    new_short, new_long = round(exact), int(exact * long / short)
+    if new_short == short:
+        new_long = long
+    if not new_short or new_short * new_long > MAX_RESIZED_PIXELS:
+        raise ImageError(f"expected a picture less thin than {width}x{height}: it would become {new_long}x{new_short}")
+    return (new_long, new_short) if width < height else (new_short, new_long)
+
+
+def _centre_crop(image: Tensor, crop_hw: tuple[int, int], odd_margin: Literal["down", "even"]) -> Tensor:
+    borders: list[int] = []
+    for side, wanted in zip(reversed(_sides(image)), reversed(crop_hw), strict=True):
+        missing = max(0, wanted - side)
+        borders += [missing // 2, missing - missing // 2]
+    if any(borders):
+        image = F.pad(image, borders)
+    margins = [(side - wanted) / 2 for side, wanted in zip(_sides(image), crop_hw, strict=True)]
+    top, left = (round(margin) if odd_margin == "even" else int(margin) for margin in margins)
+    return image[..., top : top + crop_hw[0], left : left + crop_hw[1]]
+
+
+def _sides(image: Tensor) -> tuple[int, int]:
+    return image.shape[-2], image.shape[-1]
+
+
+def _rounded_up(size_hw: tuple[int, int], multiple: int | None) -> tuple[int, int]:
+    height, width = (math.ceil(side / (multiple or 1)) * (multiple or 1) for side in size_hw)
+    return height, width
+
+
+def _resize_of(name: str, size: Mapping[str, int | None]) -> Squash | ShortestEdge:
+    given = {key: value for key, value in dict(size).items() if value is not None}
+    if "shortest_edge" in given and given.keys() <= {"shortest_edge", "longest_edge"}:
+        return ShortestEdge(given["shortest_edge"], given.get("longest_edge"))
+    return Squash(_sides_of(name, given))
+
+
+def _sides_of(name: str, size: Mapping[str, int | None]) -> tuple[int, int]:
+    given = {key: value for key, value in dict(size).items() if value is not None}
+    if given.keys() != {"height", "width"}:
+        raise CheckpointError(f"{name}: expected a size of height and width or of a shortest edge, found {given}")
+    return given["height"], given["width"]
+
+
+def _channels(values: float | Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = [values] * 3 if isinstance(values, int | float) else values
+    return red, green, blue
+
+
+def _interpolation(name: str, given: int | str) -> Interpolation:
+    """From timm's name, or from Pillow's number as Hugging Face keeps it."""
+    named: dict[int | str, Interpolation] = {2: "bilinear", 3: "bicubic", "bilinear": "bilinear", "bicubic": "bicubic"}
+    if given not in named:
+        raise CheckpointError(f"{name}: expected bilinear or bicubic resizing, found {given!r}")
+    return named[given]
+
+
+def _check_agrees(spec: PreprocessSpec, image_processor: Any) -> None:  # noqa: ANN401
+    """Settings do not say all that a processor's code does, so its result on a small odd-sized picture is compared."""
+    image = torch.arange(3 * 61 * 37).mul(37).remainder(251).view(3, 61, 37).to(torch.uint8)
+    theirs = image_processor(images=[image], return_tensors="pt")["pixel_values"]
+    ours = normalise(resize(image, spec).unsqueeze(0), spec, torch.float32)
+    # Two of 255 levels, on average: as much as a processor that resizes with Pillow may differ.
+    if ours.shape != theirs.shape or (ours - theirs).abs().mean() > 2 * spec.rescale / min(spec.std):
+        raise CheckpointError(
+            f"{type(image_processor).__name__}: expected what its settings say ({spec.resize}, crop {spec.crop_hw}), "
+            f"found that it does something else: {tuple(theirs.shape)} for {tuple(ours.shape)}, or other values"
+        )
