@@ -215,15 +215,15 @@ def _rounded_up(size_hw: tuple[int, int], multiple: int | None) -> tuple[int, in
     return height, width
 
 
-def _resize_of(name: str, size: Mapping[str, int | None]) -> Squash | ShortestEdge:
-    given = {key: value for key, value in dict(size).items() if value is not None}
+def _resize_of(name: str, size: Mapping[str, int | None] | None) -> Squash | ShortestEdge:
+    given = {key: value for key, value in dict(size or {}).items() if value is not None}
     if "shortest_edge" in given and given.keys() <= {"shortest_edge", "longest_edge"}:
         return ShortestEdge(given["shortest_edge"], given.get("longest_edge"))
     return Squash(_sides_of(name, given))
 
 
-def _sides_of(name: str, size: Mapping[str, int | None]) -> tuple[int, int]:
-    given = {key: value for key, value in dict(size).items() if value is not None}
+def _sides_of(name: str, size: Mapping[str, int | None] | None) -> tuple[int, int]:
+    given = {key: value for key, value in dict(size or {}).items() if value is not None}
     if given.keys() != {"height", "width"}:
         raise CheckpointError(f"{name}: expected a size of height and width or of a shortest edge, found {given}")
     return given["height"], given["width"]
