@@ -64,7 +64,7 @@ class RunnerConfig:
     device: str = "auto"
     """`auto` (the first CUDA device, else the CPU), or a torch device such as `cuda:1`."""
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
-    """`auto`: fp16 on CUDA; on the CPU bf16 where it has the instructions and the model is safe in it, else fp32."""
+    """`auto`: on CUDA fp16, or bf16 where only that is safe; on the CPU bf16 where both it and the model allow that."""
     batch: int | Literal["auto"] = "auto"
     """Images a batch (1 or more), or `auto`: start at 4 and double while it pays and memory allows."""
     workers: int = 0
@@ -147,7 +147,7 @@ class Runner:
         if self.config.precision != "auto":
             wanted = named[self.config.precision]
         elif self.device.type == "cuda":
-            wanted = torch.float16
+            wanted = torch.float16 if torch.float16 in model.dtypes else torch.bfloat16
         else:
             wanted = torch.bfloat16 if _cpu_has_bf16() else torch.float32
         if self.device.type == "cpu" and wanted == torch.float16:
