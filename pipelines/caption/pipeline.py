@@ -1,0 +1,173 @@
+"""The caption task: photos in, one sentence each out, in Korean where translated or asked for."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipelines.caption.models import load_captioner
+from pipelines.caption.style import Style, restyle
+from pipelines.caption.translate import translate_distinct
+from pipelines.core import checkpoints
+from pipelines.core.config import DataConfig, schema
+from pipelines.core.images import Sample, read_samples
+from pipelines.core.runner import BatchModel, Outcome, Runner, RunnerConfig
+from pipelines.core.submission import Row
+from pipelines.core.translate import Translator
+
+
+def _at_least_one(**settings: int | None) -> None:
+    for name, value in settings.items():
+        if value is not None and value < 1:
+            raise ValueError(f"{name} is at least 1, not {value}")
+
+
+@schema
+class TranslationConfig:
+    """The translator: an M2M100 or NLLB checkpoint."""
+
+    checkpoint: str = "facebook/nllb-200-distilled-600M"
+    """Folder or hub id of the translator."""
+    source: str = "eng_Latn"
+    """The captions' language, by the checkpoint's own code."""
+    target: str = "kor_Hang"
+    """The language to translate into, by the checkpoint's own code."""
+    beams: int = 4
+    """Beams of the search (1 or more); 1 is fastest."""
+    max_tokens: int = 128
+    """Most tokens of a translation (1 or more)."""
+
+    def __post_init__(self) -> None:
+        _at_least_one(beams=self.beams, max_tokens=self.max_tokens)
+
+
+@schema
+class CaptionConfig:
+    """The settings of the caption task."""
+
+    data: DataConfig
+    checkpoint: str
+    """Folder or hub id of the captioner."""
+    model: str = "blip"
+    """`blip` (English captions), or `chat`: any chat model that sees pictures and answers the prompt."""
+    prompt: str | None = None
+    """blip: how each caption begins, such as `a photo of`. chat: what is asked. Without it the captioner's own."""
+    beams: int | None = None
+    """Beams of the search (1 or more). Without it 3 for blip, 1 for chat."""
+    min_tokens: int | None = None
+    """Fewest tokens of a caption (1 or more). Without it 5 for blip, 1 for chat."""
+    max_tokens: int | None = None
+    """Most tokens of a caption (1 or more; blip counts its prompt). Without it 20 for blip, 64 for chat."""
+    translate: bool | Literal["auto"] = "auto"
+    """Whether captions are translated; `auto`: those of blip are, those of chat are not."""
+    translation: TranslationConfig = TranslationConfig()
+    style: Style = "as-is"
+    """How Korean sentences end: `다`, `습니다`, or `as-is`. Noun phrases stay as they are."""
+    runner: RunnerConfig = RunnerConfig()
+
+    def __post_init__(self) -> None:
+        _at_least_one(beams=self.beams, min_tokens=self.min_tokens, max_tokens=self.max_tokens)
+        if self.min_tokens and self.max_tokens and self.min_tokens > self.max_tokens:
+            raise ValueError(f"min_tokens ({self.min_tokens}) is at most max_tokens ({self.max_tokens})")
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What is said of one picture: in English, in Korean, or first in the one and then in the other."""
+
+    english: str | None = None
+    korean: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The Korean caption where there is one."""
+        return self.korean if self.korean is not None else self.english or ""
+
+    def styled(self, style: Style) -> "Caption":
+        """With the Korean sentences' endings in `style`."""
+        return self if self.korean is None else Caption(self.english, restyle(self.korean, style))
+
+
+class CaptionPipeline:
+    """Captions every sample, then translates what was said, each distinct sentence once."""
+
+    fields: Sequence[str] = ("caption",)
+
+    def __init__(self, config: CaptionConfig, runner: Runner) -> None:
+        """Loads the captioner and, where it is wanted, the translator. Raises CheckpointError or ConfigError."""
+        self.config, self.runner = config, runner
+        self.models: dict[str, dict[str, str]] = {}
+        self.captions: dict[str, Caption] = {}
+        settings = {key: getattr(config, key) for key in ("prompt", "beams", "min_tokens", "max_tokens")}
+        self.captioner = load_captioner(config.model, self._folder("captioner", config.checkpoint), settings)
+        self.translator: Translator | None = None
+        if config.translate is True or (config.translate == "auto" and not self.captioner.writes_korean):
+            to = config.translation
+            folder = self._folder("translator", to.checkpoint)
+            self.translator = Translator(folder, to.source, to.target, to.beams, to.max_tokens)
+
+    def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Caption]]:
+        """One Outcome per sample, in order; where captions are translated, all pictures are captioned first."""
+        said = self.runner.run(self.captioner, samples, "caption")
+        if self.translator is None:
+            outcomes = untranslated(said, self.captioner.writes_korean)
+        else:
+            outcomes = translated(said, self.runner, self.translator)
+        self.captions.clear()  # the record is of the latest run
+        for outcome in outcomes:
+            if outcome.result is None:
+                yield outcome
+                continue
+            caption = outcome.result.styled(self.config.style)
+            self.captions[outcome.item.id] = caption
+            yield Outcome(outcome.item, caption)
+
+    def rows(self, sample: Sample, result: Caption) -> list[Row]:
+        """The picture's one row."""
+        return [{"caption": result.text}]
+
+    def blank(self, sample: Sample) -> list[Row]:
+        """An empty caption."""
+        return [{"caption": ""}]
+
+    def record(self) -> Mapping[str, object]:
+        """The models with their hashes, and each picture's caption in the languages it went through."""
+        said = {key: {"english": said.english, "korean": said.korean} for key, said in self.captions.items()}
+        return {"models": self.models, "captions": said}
+
+    def _folder(self, role: str, checkpoint: str) -> Path:
+        folder = checkpoints.resolve(checkpoint)
+        self.models[role] = {"checkpoint": checkpoint, "fingerprint": checkpoints.fingerprint(folder)}
+        return folder
+
+
+def untranslated(said: Iterable[Outcome[Sample, str]], korean: bool) -> Iterator[Outcome[Sample, Caption]]:
+    """What was said, as captions in the language that it was said in."""
+    for outcome in said:
+        if outcome.result is None:
+            yield Outcome(outcome.item, None, outcome.error)
+        else:
+            yield Outcome(outcome.item, Caption(korean=outcome.result) if korean else Caption(english=outcome.result))
+
+
+def translated(
+    said: Iterable[Outcome[Sample, str]], runner: Runner, translator: BatchModel[str, str]
+) -> Iterator[Outcome[Sample, Caption]]:
+    """What was said, with its translation; a picture whose caption could not be translated has failed."""
+    captioned = list(said)
+    texts = [outcome.result for outcome in captioned if outcome.result is not None]
+    translations = translate_distinct(runner, translator, texts)
+    for outcome in captioned:
+        if outcome.result is None:
+            yield Outcome(outcome.item, None, outcome.error)
+            continue
+        translation = translations[outcome.result]
+        if translation.result is None:
+            yield Outcome(outcome.item, None, f"{outcome.result!r} could not be translated: {translation.error}")
+        else:
+            yield Outcome(outcome.item, Caption(outcome.result, translation.result))
+
+
+def samples(config: CaptionConfig) -> list[Sample]:
+    """The photos to caption. Raises InputError."""
+    return read_samples(config.data)

@@ -1,0 +1,60 @@
+"""Loads a Hugging Face network or processor from a checkpoint folder, or says in one sentence why it does not fit."""
+
+import json
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from pipelines.core.errors import CheckpointError
+
+REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, AttributeError, SafetensorError)
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+
+
+def load_network(kind: Any, folder: Path, model_types: Collection[str] | None = None) -> Any:  # noqa: ANN401 - any class
+    """The network of `folder` by the transformers class `kind`, in evaluation mode, in the dtype it is stored in.
+
+    Raises CheckpointError where config.json names another architecture than `model_types`, or the weights lack some
+    of what the architecture has: what is missing would run on random numbers.
+    """
+    found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    if model_types is not None and found not in model_types:
+        raise CheckpointError(
+            f"expected a checkpoint of the architecture {' or '.join(model_types)} in {folder}, found "
+            f"{found or 'none named in its config.json'}; name another checkpoint"
+        )
+    module, info = _load(
+        kind.from_pretrained, folder, kind.__name__, use_safetensors=True, output_loading_info=True, dtype="auto"
+    )
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise CheckpointError(
+            f"expected all weights of {type(module).__name__} in {folder}, found {len(missing)} missing, such as "
+            f"{missing[0]}; the checkpoint is of another model or incomplete"
+        )
+    return module.eval()
+
+
+def load_processor(kind: Any, folder: Path, **settings: object) -> Any:  # noqa: ANN401 - any class
+    """The tokenizer, or the processor with its tokenizer, of `folder` by the transformers class `kind`.
+
+    Raises CheckpointError where it does not load, or the vocabulary is missing: transformers would take an empty one.
+    """
+    if not any(path for pattern in VOCABULARIES for path in folder.glob(pattern)):
+        raise CheckpointError(
+            f"expected a tokenizer's vocabulary ({', '.join(VOCABULARIES)}) in {folder}, found none; "
+            "copy the tokenizer's files there"
+        )
+    return _load(kind.from_pretrained, folder, kind.__name__, **settings)
+
+
+def _load(from_pretrained: Callable[..., Any], folder: Path, name: str, **settings: object) -> Any:  # noqa: ANN401
+    try:
+        return from_pretrained(folder, local_files_only=True, **settings)
+    except REFUSALS as error:
+        raise CheckpointError(
+            f"expected what {name} needs in the checkpoint folder {folder}, but it does not load: "
+            f"{' '.join(str(error).split())[:300]}"
+        ) from None

@@ -1,0 +1,70 @@
+"""Text to text with an M2M100 or NLLB checkpoint."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+from pipelines.core.errors import CheckpointError, ConfigError
+from pipelines.core.pretrained import load_network, load_processor
+from pipelines.core.runner import Batch
+
+
+class Translator:
+    """A BatchModel over texts: each becomes its translation from the `source` to the `target` language."""
+
+    dtypes = frozenset({torch.float32, torch.float16, torch.bfloat16})
+
+    def __init__(self, folder: Path, source: str, target: str, beams: int = 4, max_tokens: int = 128) -> None:
+        """Loads the checkpoint folder.
+
+        `source` and `target` are codes of the checkpoint's own (NLLB: eng_Latn, kor_Hang; M2M100: en, ko); `max_tokens`
+        is the most that a translation has. Raises CheckpointError for a folder that does not fit, ConfigError for a
+        language that its tokenizer lacks.
+        """
+        self.module = load_network(AutoModelForSeq2SeqLM, folder, ("m2m_100",))
+        self.module.generation_config.max_length = None  # the checkpoint's own would only cause a warning
+        self.tokenizer = load_processor(AutoTokenizer, folder)
+        _language_id(self.tokenizer, source, folder)
+        self.tokenizer.src_lang = source
+        self.settings = {
+            "forced_bos_token_id": _language_id(self.tokenizer, target, folder),
+            "num_beams": beams,
+            "max_new_tokens": max_tokens,
+            "do_sample": False,
+        }
+
+    def prepare(self, texts: Sequence[str]) -> Batch:
+        """`input_ids` and `attention_mask` (B, L), int64, padded on the right."""
+        # Padded here, for a tokenizer that pads changes its own state, which several threads must not do at once.
+        ids = [torch.tensor(tokens) for tokens in self.tokenizer(list(texts))["input_ids"]]
+        return {
+            "input_ids": pad_sequence(ids, batch_first=True, padding_value=self.tokenizer.pad_token_id),
+            "attention_mask": pad_sequence([torch.ones_like(tokens) for tokens in ids], batch_first=True),
+        }
+
+    def predict(self, batch: Batch) -> list[str]:
+        """One translation per text."""
+        tokens: Tensor = self.module.generate(**batch, **self.settings)
+        return [text.strip() for text in self.tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+
+
+def _language_id(tokenizer: Any, code: str, folder: Path) -> int:  # noqa: ANN401 - any tokenizer
+    """The token that stands for a language: `kor_Hang` in NLLB's tokenizers, `__ko__` for `ko` in M2M100's."""
+    languages = [token for token in tokenizer.all_special_tokens if re.fullmatch(r"__\w+__|[a-z]{3}_[A-Z]\w+", token)]
+    for token in (code, f"__{code}__"):
+        if token in languages:
+            return int(tokenizer.convert_tokens_to_ids(token))
+    if not languages:
+        raise CheckpointError(f"expected a tokenizer with language codes in {folder}, found none")
+    near = difflib.get_close_matches(code, languages, n=3, cutoff=0)
+    raise ConfigError(
+        f"expected a language that the checkpoint {folder} knows, found `{code}`; the nearest of its {len(languages)} "
+        f"codes are {', '.join(near)}"
+    )

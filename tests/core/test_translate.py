@@ -1,0 +1,73 @@
+import pytest
+import torch
+from transformers import M2M100ForConditionalGeneration, NllbTokenizer
+
+from pipelines.core.errors import CheckpointError, ConfigError
+from pipelines.core.runner import Runner, RunnerConfig
+from pipelines.core.translate import Translator
+from tests import tiny
+
+TEXTS = ["a dog", "three red cats and two green cars under the apples", "a photo of a dog", "one", "two cats on cars"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Tiny networks are fastest on one thread, above all where other programs run."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny.nllb(tmp_path_factory.mktemp("nllb"))
+
+
+@pytest.fixture(scope="module")
+def translator(folder):
+    return Translator(folder, "eng_Latn", "kor_Hang", max_tokens=12)
+
+
+def translations(translator, texts, batch):
+    runner = Runner(RunnerConfig(batch=batch, precision="fp32", device="cpu", progress=False, workers=2))
+    return [outcome.result for outcome in runner.run(translator, texts)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5])
+def test_one_translation_per_text(translator, count):
+    found = translations(translator, TEXTS[:count], batch=4)
+    assert len(found) == count
+    assert all(found)
+
+
+def test_translations_do_not_depend_on_the_batch(translator):
+    alone = translations(translator, TEXTS, batch=1)
+    assert translations(translator, TEXTS, batch=5) == alone
+    assert translations(translator, TEXTS[::-1], batch=3) == alone[::-1]
+    assert len(set(alone)) > 2
+
+
+@pytest.mark.parametrize(("source", "target"), [("eng_Latn", "kor_Hang"), ("kor_Hang", "eng_Latn")])
+def test_translations_are_those_of_tokenizer_and_generate(folder, source, target):
+    ours = translations(Translator(folder, source, target, beams=2, max_tokens=9), TEXTS, batch=5)
+    tokenizer = NllbTokenizer.from_pretrained(folder, src_lang=source)
+    model = M2M100ForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
+    forced = tokenizer.convert_tokens_to_ids(target)
+    for text, ours_of in zip(TEXTS, ours, strict=True):
+        inputs = tokenizer(text, return_tensors="pt")
+        assert inputs["input_ids"][0, 0] == tokenizer.convert_tokens_to_ids(source)
+        tokens = model.generate(**inputs, forced_bos_token_id=forced, num_beams=2, max_new_tokens=9)
+        assert tokens[0, 1] == forced
+        assert ours_of == tokenizer.decode(tokens[0], skip_special_tokens=True).strip()
+
+
+@pytest.mark.parametrize(("source", "target"), [("eng_Latn", "kor"), ("en", "kor_Hang")])
+def test_an_unknown_language_names_the_nearest(folder, source, target):
+    with pytest.raises(ConfigError, match=r"found `(kor|en)`; the nearest of its 202 codes are"):
+        Translator(folder, source, target)
+
+
+def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match=r"architecture m2m_100 in .*, found blip"):
+        Translator(tiny.blip(tmp_path), "eng_Latn", "kor_Hang")
