@@ -3,7 +3,7 @@
 import csv
 import io
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,14 +74,15 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(paths, key=lambda path: _normal(path.relative_to(folder).as_posix()))
 
 
-def read_samples(data: DataConfig) -> list[Sample]:
+def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list[Sample]:
     """The run's items: ids and order from the sample submission or the test CSV, else one per image of the folder.
 
+    `images` are the files of the folder that count, where not all do.
     An id names its file with or without ending and subfolder, in NFC or NFD. An id whose file is missing stays, and
     becomes a blank row. Raises InputError for duplicate ids, ids that differ between the two CSVs, or where no id at
     all has a file.
     """
-    images = list_images(data.images)
+    images = list_images(data.images) if images is None else images
     sources = [read_table(path) for path in (data.sample_submission, data.test_csv) if path is not None]
     if not sources:
         return [Sample(_normal(path.relative_to(data.images).as_posix()), path) for path in images]
@@ -106,7 +107,7 @@ def read_samples(data: DataConfig) -> list[Sample]:
 class _Finder:
     """Finds the file that an id means, among the images of a folder and nowhere else."""
 
-    def __init__(self, folder: Path, images: list[Path]) -> None:
+    def __init__(self, folder: Path, images: Sequence[Path]) -> None:
         self.folder = folder
         self.known: dict[str, Path | None] = {}
         for path in images:

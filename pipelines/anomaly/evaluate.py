@@ -1,0 +1,62 @@
+"""Scores anomaly submissions against a truth: ranking by `score`, decisions by `label`."""
+
+import math
+
+import pandas as pd
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
+
+from pipelines.core.errors import InputError
+
+
+def scores(submission: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
+    """Image AUROC and average precision of `score`, accuracy and macro-F1 of `label` at the pipeline's own threshold.
+
+    Each is from 0 to 1. Both frames have the id first; the truth's `label` is 0 or 1, 1 for an anomaly. What the
+    submission has no column for is left out. Raises InputError where neither column is there, the ids differ, or the
+    truth has one class only.
+    """
+    said, true = _by_id(submission, "submission"), _by_id(truth, "truth")
+    _same_ids(said, true)
+    said = said.loc[true.index]
+    labels = _numbers(true, "label", "truth").astype(int)
+    if sorted(labels.unique()) != [0, 1]:
+        raise InputError(f"expected the labels 0 and 1 in the truth, found {sorted(labels.unique())}")
+    found: dict[str, float] = {}
+    if "score" in said:
+        values = _numbers(said, "score", "submission")
+        found |= {"image AUROC": roc_auc_score(labels, values), "AP": average_precision_score(labels, values)}
+    if "label" in said:
+        own = _numbers(said, "label", "submission").astype(int)
+        found |= {"accuracy": accuracy_score(labels, own), "macro-F1": f1_score(labels, own, average="macro")}
+    if not found:
+        raise InputError(f"expected a column `score` or `label` in the submission, found {', '.join(said.columns)}")
+    return {name: float(value) for name, value in found.items()}
+
+
+def _by_id(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    by_id = frame.set_index(frame.columns[0])
+    repeated = by_id.index[by_id.index.duplicated()]
+    if len(repeated):
+        raise InputError(f"expected each id once in the {name}, found {repeated[0]!r} again")
+    return by_id
+
+
+def _same_ids(said: pd.DataFrame, true: pd.DataFrame) -> None:
+    differing = {"submission": said.index.difference(true.index), "truth": true.index.difference(said.index)}
+    for where, extra in differing.items():
+        if len(extra):
+            some = f"{len(extra)} only in the {where}: {', '.join(map(repr, extra[:3]))}"
+            raise InputError(f"expected the truth's ids in the submission, found {some}")
+
+
+def _numbers(frame: pd.DataFrame, column: str, name: str) -> pd.Series:
+    if column not in frame:
+        raise InputError(f"expected a column `{column}` in the {name}, found {', '.join(frame.columns)}")
+    for key, cell in frame[column].items():
+        try:
+            usable = math.isfinite(float(cell))
+        except (TypeError, ValueError):
+            usable = False
+        if not usable:
+            raise InputError(f"expected numbers in column `{column}` of the {name}, found {cell!r} for {key!r}")
+    return frame[column].astype(float)
