@@ -31,10 +31,10 @@ class Translator:
         self.module = load_network(AutoModelForSeq2SeqLM, folder, ("m2m_100",))
         self.module.generation_config.max_length = None  # the checkpoint's own would only cause a warning
         self.tokenizer = load_processor(AutoTokenizer, folder)
-        _language_id(self.tokenizer, source, folder)
+        language_id(self.tokenizer, source, folder)
         self.tokenizer.src_lang = source
         self.settings = {
-            "forced_bos_token_id": _language_id(self.tokenizer, target, folder),
+            "forced_bos_token_id": language_id(self.tokenizer, target, folder),
             "num_beams": beams,
             "max_new_tokens": max_tokens,
             "do_sample": False,
@@ -52,19 +52,24 @@ class Translator:
     def predict(self, batch: Batch) -> list[str]:
         """One translation per text."""
         tokens: Tensor = self.module.generate(**batch, **self.settings)
+        tokens = tokens[:, 2:]  # without the start token and the language
         return [text.strip() for text in self.tokenizer.batch_decode(tokens, skip_special_tokens=True)]
 
 
-def _language_id(tokenizer: Any, code: str, folder: Path) -> int:  # noqa: ANN401 - any tokenizer
-    """The token that stands for a language: `kor_Hang` in NLLB's tokenizers, `__ko__` for `ko` in M2M100's."""
-    languages = [token for token in tokenizer.all_special_tokens if re.fullmatch(r"__\w+__|[a-z]{3}_[A-Z]\w+", token)]
-    for token in (code, f"__{code}__"):
-        if token in languages:
-            return int(tokenizer.convert_tokens_to_ids(token))
-    if not languages:
+def language_id(tokenizer: Any, code: str, folder: Path) -> int:  # noqa: ANN401 - any tokenizer
+    """The token that stands for a language."""
+    # M2M100's tokenizer keeps its codes in a table; NLLB's are among its special tokens.
+    codes: dict[str, int] = getattr(tokenizer, "lang_code_to_id", None) or {
+        token: tokenizer.convert_tokens_to_ids(token)
+        for token in tokenizer.all_special_tokens
+        if re.fullmatch(r"[a-z]{3}_[A-Z][a-z]{3}", token)
+    }
+    if not codes:
         raise CheckpointError(f"expected a tokenizer with language codes in {folder}, found none")
-    near = difflib.get_close_matches(code, languages, n=3, cutoff=0)
-    raise ConfigError(
-        f"expected a language that the checkpoint {folder} knows, found `{code}`; the nearest of its {len(languages)} "
-        f"codes are {', '.join(near)}"
-    )
+    if code not in codes:
+        near = difflib.get_close_matches(code, codes, n=3, cutoff=0)
+        raise ConfigError(
+            f"expected a language that the checkpoint {folder} knows, found `{code}`; the nearest of its {len(codes)} "
+            f"codes are {', '.join(near)}"
+        )
+    return codes[code]

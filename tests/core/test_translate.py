@@ -1,10 +1,13 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
 from transformers import M2M100ForConditionalGeneration, NllbTokenizer
 
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.core.translate import Translator
+from pipelines.core.translate import Translator, language_id
 from tests import tiny
 
 TEXTS = ["a dog", "three red cats and two green cars under the apples", "a photo of a dog", "one", "two cats on cars"]
@@ -71,3 +74,12 @@ def test_an_unknown_language_names_the_nearest(folder, source, target):
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match=r"architecture m2m_100 in .*, found blip"):
         Translator(tiny.blip(tmp_path), "eng_Latn", "kor_Hang")
+
+
+def test_m2m100_codes_come_from_its_tokenizers_table():
+    assert language_id(SimpleNamespace(lang_code_to_id={"en": 7, "ko": 8}), "ko", Path("m2m100")) == 8
+
+
+def test_a_tokenizer_without_languages_is_refused():
+    with pytest.raises(CheckpointError, match="language codes in plain, found none"):
+        language_id(SimpleNamespace(all_special_tokens=["<s>"]), "ko", Path("plain"))
