@@ -37,8 +37,9 @@ class BlipCaptioner:
 
         A caption begins with `prompt`, such as "a photo of". Tokens are counted as LAVIS counts them, whose defaults
         these are: the start token, the prompt and the end token are among them. Raises CheckpointError for a folder
-        that does not fit, ConfigError for a prompt that leaves no room for a caption.
+        that does not fit, ConfigError for a prompt or min_tokens beyond max_tokens.
         """
+        _check_order(min_tokens, max_tokens)
         self.module = load_network(BlipForConditionalGeneration, folder, ("blip",))
         processor = load_processor(BlipProcessor, folder)
         self.spec = spec_of_processor(processor.image_processor)
@@ -91,8 +92,10 @@ class ChatCaptioner:
     ) -> None:
         """Loads a checkpoint folder of an AutoModelForImageTextToText with its processor and chat template.
 
-        Only the answer's tokens count. Raises CheckpointError for a folder that does not fit or has no chat template.
+        Only the answer's tokens count. Raises CheckpointError for a folder that does not fit or has no chat template,
+        ConfigError for min_tokens beyond max_tokens.
         """
+        _check_order(min_tokens, max_tokens)
         self.module = load_network(AutoModelForImageTextToText, folder)
         # fp16 only where the weights come in it: networks trained in bf16 (Qwen's) overflow in fp16 and answer "!!!!".
         self.dtypes = frozenset({torch.float32, torch.bfloat16, _dtype(self.module)})
@@ -169,6 +172,11 @@ def _asked(processor: Any, prompt: str, folder: Path) -> str:  # noqa: ANN401 - 
     content = [{"type": "image"}, {"type": "text", "text": prompt}]
     chat = [{"role": "user", "content": content}]
     return str(processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False))
+
+
+def _check_order(min_tokens: int, max_tokens: int) -> None:
+    if min_tokens > max_tokens:
+        raise ConfigError(f"expected min_tokens of at most max_tokens ({max_tokens}), found {min_tokens}")
 
 
 def _dtype(module: nn.Module) -> torch.dtype:

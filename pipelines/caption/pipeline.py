@@ -67,8 +67,8 @@ class CaptionConfig:
 
     def __post_init__(self) -> None:
         _at_least_one(beams=self.beams, min_tokens=self.min_tokens, max_tokens=self.max_tokens)
-        if self.min_tokens and self.max_tokens and self.min_tokens > self.max_tokens:
-            raise ValueError(f"min_tokens ({self.min_tokens}) is at most max_tokens ({self.max_tokens})")
+        if self.prompt is not None and not self.prompt.strip():
+            raise ValueError("prompt has words in it, or is left out; found only spaces")
 
 
 @dataclass(frozen=True)

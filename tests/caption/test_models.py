@@ -120,6 +120,12 @@ def test_a_prompt_without_room_for_a_caption_is_refused(blip_folder):
         BlipCaptioner(blip_folder, prompt="a photo of", max_tokens=4)
 
 
+@pytest.mark.parametrize("name", CAPTIONERS)
+def test_fewest_tokens_beyond_the_most_are_refused(request, name):
+    with pytest.raises(ConfigError, match=r"at most max_tokens \(\d+\), found 99"):
+        load_captioner(name, request.getfixturevalue(FOLDERS[name]), {"min_tokens": 99})
+
+
 def test_chat_in_batches_gives_the_tokens_of_processor_and_generate(qwen_vl_folder, photos):
     captioner = ChatCaptioner(qwen_vl_folder, "사과 세 개가", max_tokens=10)
     captioner.module.float()

@@ -157,7 +157,7 @@ def test_the_style_reaches_submission_and_record(qwen_vl_folder, photos):
     ("lines", "message"),
     [
         ("beams: 0", "beams is at least 1, not 0"),
-        ("min_tokens: 9\nmax_tokens: 5", r"min_tokens \(9\) is at most max_tokens \(5\)"),
+        ("prompt: '  '", "prompt has words in it, or is left out; found only spaces"),
         ("translation: {beams: 0}", "beams is at least 1, not 0"),
         ("translate: maybe", "translate"),
         ("style: 해요", "style"),

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.caption.style import restyle
 
@@ -153,7 +155,7 @@ def test_sentences(text, style, wanted):
 
 
 @pytest.mark.parametrize(
-    ("text", "style", "given"),
+    ("text", "style", "likelier"),
     [
         # 적다 (few) and 적다 (write) are spelt alike: the adjective is taken.
         ("편지를 적습니다", "다", "편지를 적다"),
@@ -165,5 +167,18 @@ def test_sentences(text, style, wanted):
         ("우표다", "습니다", "우푭니다"),
     ],
 )
-def test_what_the_rule_cannot_know(text, style, given):
-    assert restyle(text, style) == given
+def test_what_the_rule_cannot_know(text, style, likelier):
+    assert restyle(text, style) == likelier
+
+
+ENDINGS = st.sampled_from(
+    ["다", "습니다", "ㅂ니다", "니다", "요", "는다", "어요", "에요", "지 않습니다", "", ".", " ", "?"]
+)
+ANY_TEXT = st.lists(st.one_of(ENDINGS, st.text(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3)), st.text()))
+
+
+@given(ANY_TEXT.map("".join), st.sampled_from(["다", "습니다"]))
+@settings(max_examples=500, deadline=None)
+def test_any_text_is_taken_and_a_second_time_changes_nothing(text, style):
+    once = restyle(text, style)
+    assert restyle(once, style) == once
