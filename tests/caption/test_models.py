@@ -117,7 +117,7 @@ def test_blip_counts_tokens_as_lavis(blip_folder, photos):
 
 def test_a_prompt_without_room_for_a_caption_is_refused(blip_folder):
     with pytest.raises(ConfigError, match=r"max_tokens \(4\), found 'a photo of' of 5 tokens"):
-        BlipCaptioner(blip_folder, prompt="a photo of", max_tokens=4)
+        BlipCaptioner(blip_folder, prompt="a photo of", min_tokens=1, max_tokens=4)
 
 
 @pytest.mark.parametrize("name", CAPTIONERS)
