@@ -1,0 +1,160 @@
+"""The detectors by name, and Grounding DINO, which finds whatever English words name."""
+
+import functools
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
+from transformers.models.grounding_dino.modeling_grounding_dino import SPECIAL_TOKENS
+
+from pipelines.core.decode import decode, image_size
+from pipelines.core.errors import CheckpointError, ConfigError, InputError
+from pipelines.core.preprocess import bucket, normalise, pad, resize, spec_of_processor, to_source_xyxy
+from pipelines.core.pretrained import load_network, load_processor
+from pipelines.core.runner import Batch
+from pipelines.detect.detections import Detections, Detector, Query, common_classes
+from pipelines.detect.prompts import check_latin, clean
+from pipelines.detect.yolo import Yolo
+
+PAD_MULTIPLE = 32
+"""Pixels: the backbones' largest stride. Swin sees padding as black picture, so there is to be little of it."""
+TEXTS_KEPT = 1024  # tokenised prompts: enough for a test CSV whose prompts repeat
+
+
+@dataclass(frozen=True)
+class TextPass:
+    """As many classes as one forward pass takes, as "dog. traffic light." in tokens."""
+
+    input_ids: Tensor
+    """int64 (1, L): [CLS] dog . traffic light . [SEP]"""
+    class_tokens: Tensor
+    """int64 (C, longest): where each class's own tokens stand; a shorter class repeats its first."""
+    first: int
+    """The place of its first class among all classes."""
+
+
+class GroundingDino:
+    """Boxes for any English words, by GroundingDinoForObjectDetection.
+
+    A class's score is the sigmoid of the highest logit over the class's own tokens, never those of [CLS], [SEP] or a
+    dot, and a box is of the class that scores highest: classes are numbers from the start, and no label is pieced
+    together from tokens above a second threshold.
+    """
+
+    # Never bfloat16: its 8 bits misplace boxes by up to 7 px at 1333 px. float16 keeps that below a third of a pixel;
+    # logits come out of the network as float32, and boxes are scaled to pixels in float32.
+    dtypes = frozenset({torch.float32, torch.float16})
+
+    def __init__(self, folder: Path, threshold: float) -> None:
+        """Loads a checkpoint folder; `threshold` (0 to 1) is the score that a box has to exceed.
+
+        Raises CheckpointError for a folder that does not fit.
+        """
+        self.module = load_network(GroundingDinoForObjectDetection, folder, ("grounding-dino",))
+        processor = load_processor(GroundingDinoProcessor, folder)
+        self.spec = spec_of_processor(processor.image_processor, PAD_MULTIPLE)
+        self.tokenizer = processor.tokenizer
+        self.threshold = threshold
+        marks = self.tokenizer.convert_tokens_to_ids(["[CLS]", "[SEP]", ".", "?"])
+        if marks != SPECIAL_TOKENS:
+            raise CheckpointError(
+                f"expected [CLS], [SEP], '.' and '?' as the tokens {SPECIAL_TOKENS} that the network's code names, "
+                f"found {marks} in {folder}"
+            )
+        self._texts = functools.lru_cache(TEXTS_KEPT)(self.text_passes)
+
+    def check(self, classes: Sequence[str]) -> None:
+        """Raises InputError for what is not English, or has words that the checkpoint's vocabulary lacks."""
+        self._texts(tuple(classes))
+
+    def shape_key(self, query: Query) -> Hashable:
+        """The padded size and the classes: a batch has one of each, so that no result depends on its neighbours."""
+        return bucket(image_size(query.sample.path), self.spec), query.classes
+
+    def prepare(self, queries: Sequence[Query]) -> Batch:
+        """`pixels` uint8 (B, 3, H, W) with `mask` (B, H, W), the sources' `size_hw` (B, 2), and `classes`."""
+        images = [decode(query.sample.path) for query in queries]
+        pixels, mask = pad([resize(image, self.spec) for image in images], self.spec)
+        size_hw = torch.tensor([image.shape[-2:] for image in images])
+        return {"pixels": pixels, "mask": mask, "size_hw": size_hw, "classes": common_classes(queries)}
+
+    def predict(self, batch: Batch) -> list[Detections]:
+        """The boxes above the threshold, one Detections a picture; each query of the network gives one at most."""
+        values = normalise(batch["pixels"], self.spec, self.module.dtype, batch["mask"])
+        passes = [self._detect(values, batch["mask"], text) for text in self._texts(batch["classes"])]
+        rows = torch.stack(passes, dim=1)  # (B, passes, queries, 6)
+        rows[..., :4] = to_source_xyxy(rows[..., :4], batch["size_hw"].unsqueeze(1))
+        rows = rows.cpu()  # the one wait for the device
+        return [_above(found, self.threshold) for found in rows]
+
+    def text_passes(self, classes: Sequence[str]) -> list[TextPass]:
+        """The classes as tokens, over as many passes as the network's text limit (256 tokens) asks for."""
+        limit = self.module.config.max_text_len
+        dot = SPECIAL_TOKENS[2]
+        passes: list[list[list[int]]] = []
+        room = 0
+        for name in classes:
+            tokens = [*self._tokens(name), dot]
+            if len(tokens) > limit - 2:
+                raise InputError(f"expected a prompt of at most {limit - 3} tokens, found {len(tokens) - 1}: {name!r}")
+            if len(tokens) > room:
+                passes.append([])
+                room = limit - 2
+            passes[-1].append(tokens)
+            room -= len(tokens)
+        starts = [sum(len(each) for each in passes[:number]) for number in range(len(passes))]
+        return [_text_pass(tokens, first) for tokens, first in zip(passes, starts, strict=True)]
+
+    def _tokens(self, name: str) -> list[int]:
+        """The tokens of one class. BERT splits at dots anyway, so that it may be tokenised without its neighbours."""
+        text = clean(name)
+        check_latin(text)
+        tokens: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        if not tokens or self.tokenizer.unk_token_id in tokens:
+            raise InputError(f"expected a prompt that the detector's vocabulary can spell, found {name!r}")
+        return tokens
+
+    def _detect(self, values: Tensor, mask: Tensor, text: TextPass) -> Tensor:
+        """float32 (B, queries, 6): cx, cy, w, h from 0 to 1 of the unpadded picture, score, class."""
+        input_ids = text.input_ids.to(values.device).expand(len(values), -1)
+        output = self.module(pixel_values=values, pixel_mask=mask, input_ids=input_ids)
+        of_classes = output.logits[:, :, text.class_tokens.to(values.device)].amax(dim=-1)
+        scores, classes = of_classes.float().sigmoid().max(dim=-1)
+        return torch.cat([output.pred_boxes.float(), torch.stack([scores, classes + text.first], dim=-1)], dim=-1)
+
+
+DETECTORS: dict[str, Callable[[Path, float], Detector]] = {"grounding-dino": GroundingDino, "yolo": Yolo}
+"""The detectors by name. Each takes a checkpoint folder and the score (0 to 1) that a box has to exceed."""
+
+
+def load_detector(name: str, folder: Path, threshold: float) -> Detector:
+    """The detector `name` on a checkpoint folder.
+
+    Raises ConfigError for an unknown name, CheckpointError for a folder that does not fit.
+    """
+    if name not in DETECTORS:
+        raise ConfigError(f"expected a detector ({', '.join(DETECTORS)}), found `{name}`")
+    return DETECTORS[name](folder, threshold)
+
+
+def _text_pass(classes: list[list[int]], first: int) -> TextPass:
+    """[CLS] and [SEP] around the classes' tokens, each class with its dot at the end."""
+    ids, places = [SPECIAL_TOKENS[0]], []
+    for tokens in classes:
+        places.append(list(range(len(ids), len(ids) + len(tokens) - 1)))
+        ids += tokens
+    longest = max(map(len, places))
+    padded = [own + own[:1] * (longest - len(own)) for own in places]
+    return TextPass(torch.tensor([[*ids, SPECIAL_TOKENS[1]]]), torch.tensor(padded), first)
+
+
+def _above(rows: Tensor, threshold: float) -> Detections:
+    """The rows (passes, queries, 6) of xyxy, score and class as Detections."""
+    if not rows.isfinite().all():
+        raise FloatingPointError("the detector's numbers overflowed; run it with --precision fp32")
+    kept = rows[..., 4] > threshold
+    found = rows[kept]
+    return Detections(found[:, :4], found[:, 4], found[:, 5].long(), bool(kept.all(dim=-1).any()))

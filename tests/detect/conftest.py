@@ -1,0 +1,106 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_model
+from transformers import (
+    BertConfig,
+    BertTokenizer,
+    GroundingDinoConfig,
+    GroundingDinoForObjectDetection,
+    GroundingDinoImageProcessor,
+    SwinConfig,
+)
+
+from pipelines.core.images import Sample
+from pipelines.detect.detections import Detections
+from pipelines.detect.yolo import architecture_of, ultralytics_module
+
+WORDS = ["dog", "cat", "bird", "car", "bi", "##cycle", "traffic", "light", "red", "##s"]
+YOLO_NAMES = ["Dog", "cat", "traffic light"]
+SIZES_WH = [(64, 64), (60, 90), (90, 60), (66, 64), (200, 70), (61, 64), (72, 64)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Tiny networks are fastest on one thread, above all where other programs run."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def dino_folder(tmp_path_factory) -> Path:
+    """A Grounding DINO with random weights, of a Swin and a BERT of a few layers, and a text limit of 16 tokens."""
+    folder = tmp_path_factory.mktemp("grounding-dino")
+    tokens = [f"[unused{number}]" for number in range(1030)]
+    tokens[0], tokens[1012], tokens[1029] = "[PAD]", ".", "?"
+    tokens[100:104] = ["[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokens[200 : 200 + len(WORDS)] = WORDS
+    BertTokenizer(vocab={token: number for number, token in enumerate(tokens)}).save_pretrained(folder)
+    text = BertConfig(vocab_size=1030, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48)
+    vision = SwinConfig(
+        embed_dim=16, depths=[1, 1, 1, 1], num_heads=[1, 2, 2, 4], window_size=7, out_indices=[2, 3, 4]
+    )  # fmt: skip
+    config = GroundingDinoConfig(
+        backbone_config=vision, text_config=text, d_model=32, num_queries=20, encoder_layers=2, decoder_layers=2,
+        encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=48, decoder_ffn_dim=48, max_text_len=16,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    network = GroundingDinoForObjectDetection(config)
+    with torch.no_grad():  # drawn wide, so that boxes and scores vary with the picture and the words
+        for parameter in network.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0, 0.2)
+        network.model.encoder.layers[-1].text_enhancer_layer.layer_norm_after.weight.mul_(0.1)  # scores of 0 to 1
+    network.save_pretrained(folder)
+    GroundingDinoImageProcessor(size={"shortest_edge": 96, "longest_edge": 192}).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def yolo_folder(tmp_path_factory) -> Path:
+    """A YOLO11n of three classes and 64 px with random weights."""
+    folder = tmp_path_factory.mktemp("yolo")
+    settings = {"model_type": "ultralytics", "architecture": "yolo11n", "image_size": 64, "names": YOLO_NAMES}
+    (folder / "config.json").write_text(json.dumps(settings))
+    save_model(random_yolo("yolo11n", len(YOLO_NAMES)), folder / "model.safetensors")
+    return folder
+
+
+def random_yolo(architecture: str, classes: int) -> torch.nn.Module:
+    tasks = ultralytics_module("ultralytics.nn.tasks")
+    torch.manual_seed(0)
+    network = tasks.DetectionModel(architecture_of(architecture), nc=classes, verbose=False)
+    for head in network.model[-1].cv3:  # without this no random network is ever sure enough of a class
+        torch.nn.init.normal_(head[-1].weight, std=2.0)
+        torch.nn.init.zeros_(head[-1].bias)
+    return network
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> list[Sample]:
+    """Pictures of many sizes, each of other colours."""
+    folder = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    samples = []
+    for number, size in enumerate(SIZES_WH):
+        coarse = random.integers(0, 256, (6, 7, 3), dtype=np.uint8)
+        path = folder / f"{number}.png"
+        Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).save(path)
+        samples.append(Sample(path.name, path))
+    return samples
+
+
+def assert_same(these: Detections, those: Detections, pixels: float = 0.01) -> None:
+    """The same objects, in any order: a detector's boxes come by rank, which near ties swap."""
+    assert len(these) == len(those)
+    for found, other in ((these, those), (those, these)):
+        gaps = (found.xyxy[:, None] - other.xyxy[None]).abs().amax(-1) / pixels
+        gaps += (found.scores[:, None] - other.scores[None]).abs() / 1e-4
+        gaps += (found.class_ids[:, None] != other.class_ids[None]) * 100
+        assert gaps.amin(1).max() < 1
