@@ -1,0 +1,265 @@
+"""The detect task: photos and prompts in, how many of each out, with the boxes beside them where wanted."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pipelines.core import checkpoints
+from pipelines.core.config import DataConfig, schema
+from pipelines.core.errors import InputError
+from pipelines.core.images import Sample, read_samples
+from pipelines.core.runner import Outcome, Runner, RunnerConfig
+from pipelines.core.submission import Row, check_writable
+from pipelines.core.translate import Translator
+from pipelines.detect.boxes import ENDINGS, BoxFile
+from pipelines.detect.counting import count, suppress
+from pipelines.detect.detections import Detections, Query
+from pipelines.detect.drawing import draw
+from pipelines.detect.models import load_detector
+from pipelines.detect.prompts import English, clean, read_lexicon, to_english
+
+PROMPTS_SHOWN = 20
+MAX_TOKENS = 32  # of a prompt's translation: a phrase, and no essay
+
+
+@schema
+class TranslationConfig:
+    """The translator of Korean prompts that the lexicon lacks."""
+
+    checkpoint: str | None = None
+    """Folder or hub id of an NLLB or M2M100 model; loaded only where the lexicon lacks a prompt."""
+    source: str = "kor_Hang"
+    """The prompts' language, by the checkpoint's own code."""
+    target: str = "eng_Latn"
+    """English, by the checkpoint's own code."""
+
+
+@schema
+class DetectConfig:
+    """The settings of the detect task."""
+
+    data: DataConfig
+    checkpoint: str
+    """Folder or hub id of the detector."""
+    model: str = "grounding-dino"
+    """`grounding-dino` (any words), or `yolo` (ultralytics; the classes it was trained on)."""
+    prompts: str | list[str] | None = None
+    """What to count, in Korean or English: one prompt (column `count`), or several (a column each)."""
+    prompt_column: str | None = None
+    """Column of the test CSV with a prompt a row; where it is given, `prompts` is not used."""
+    lexicon: Path | None = None
+    """CSV of your own words (korean,english and, where wanted, synonyms with | between them), which win over ours."""
+    translation: TranslationConfig = TranslationConfig()
+    box_threshold: float = 0.3
+    """Score (0 to 1) that a box has to exceed to be counted; it belongs to a model and a set of prompts."""
+    nms_iou: float = 0.5
+    """Of two boxes of a class that overlap by more than this (intersection over union, 0 to 1) the better one stays."""
+    nms_across_classes: bool = False
+    """Whether boxes of different classes drop each other too."""
+    boxes: Path | None = None
+    """File for the counted boxes: .csv (image,class,score,x0,y0,x1,y1 in pixels) or .json (COCO's results)."""
+    save_images: Path | None = None
+    """Folder for the photos with their boxes drawn."""
+    runner: RunnerConfig = RunnerConfig()
+
+    def __post_init__(self) -> None:
+        for name, value in (("box_threshold", self.box_threshold), ("nms_iou", self.nms_iou)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is 0 to 1, not {value}")
+        if self.boxes is not None and self.boxes.suffix.lower() not in ENDINGS:
+            raise ValueError(f"boxes is a file that ends in {' or '.join(ENDINGS)}, not {self.boxes}")
+
+
+class DetectPipeline:
+    """Finds and counts in every sample what its prompts name."""
+
+    def __init__(self, config: DetectConfig, runner: Runner) -> None:
+        """Translates the run's prompts, then loads the detector.
+
+        Raises InputError for prompts that cannot be used, CheckpointError, ConfigError, or SubmissionError where boxes
+        or images cannot be written.
+        """
+        self.config, self.runner = config, runner
+        self.models: dict[str, dict[str, str]] = {}
+        self.english: dict[str, English] = {}
+        self.saturated: list[str] = []
+        self.lexicon = read_lexicon(config.lexicon)
+        prompts = run_prompts(config)
+        self.fields: Sequence[str] = prompts if len(prompts) > 1 else ("count",)
+        for path in (config.boxes, config.save_images and config.save_images / "image.jpg"):
+            if path is not None:
+                check_writable(path)
+        self._translate(prompts)
+        for prompt in prompts:
+            self._english_of(prompt)
+        self._announce()
+        self.detector = load_detector(
+            config.model, self._folder("detector", config.checkpoint), threshold=config.box_threshold
+        )
+        self.classes = tuple(dict.fromkeys(self.english[prompt].text for prompt in prompts))
+        self.detector.check(self.classes)
+
+    def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Detections]]:
+        """One Outcome per sample, in order, with what is left after NMS; boxes and images are written on the way."""
+        queries = self._queries(samples)
+        boxes = None if self.config.boxes is None else BoxFile(self.config.boxes)
+        words = {english.text: clean(prompt) for prompt, english in self.english.items()}
+        self.saturated.clear()  # the record is of the latest run
+        found = self.runner.run(self.detector, [query for query in queries if isinstance(query, Query)], stage="detect")
+        for sample, query in zip(samples, queries, strict=True):
+            if isinstance(query, str):
+                yield Outcome(sample, None, query)
+                continue
+            outcome = next(found)
+            if outcome.result is None:
+                yield Outcome(sample, None, outcome.error)
+                continue
+            objects = suppress(outcome.result, self.config.nms_iou, self.config.nms_across_classes)
+            if objects.saturated:
+                self.saturated.append(sample.id)
+            if boxes is not None:
+                boxes.add(query, objects)
+            if self.config.save_images is not None:
+                draw(query, objects, words, self.config.save_images)
+            yield Outcome(sample, objects)
+        next(found, None)  # lets the run come to its own end
+        if boxes is not None:
+            boxes.write()
+        self._warn_of_saturation()
+
+    def rows(self, sample: Sample, result: Detections) -> list[Row]:
+        """The counts: one, or one a prompt. Prompts of one meaning have the same."""
+        if len(self.fields) == 1:
+            return [{self.fields[0]: len(result)}]
+        counts = count(result, len(self.classes))
+        return [{prompt: counts[self.classes.index(self.english[prompt].text)] for prompt in self.fields}]
+
+    def blank(self, sample: Sample) -> list[Row]:
+        """Counts of 0."""
+        return [dict.fromkeys(self.fields, 0)]
+
+    def record(self) -> Mapping[str, object]:
+        """The models with their hashes, what each prompt became, thresholds, and the ids of saturated images."""
+        return {
+            "models": self.models,
+            "prompts": {prompt: {"english": it.text, "source": it.source} for prompt, it in self.english.items()},
+            "box_threshold": self.config.box_threshold,
+            "nms_iou": self.config.nms_iou,
+            "saturated": self.saturated,
+        }
+
+    def _queries(self, samples: Sequence[Sample]) -> list[Query | str]:
+        """What to ask of each sample, or the reason why nothing can be asked."""
+        column = self.config.prompt_column
+        if column is None:
+            return [Query(sample, self.classes) for sample in samples]
+        cells = column_prompts(samples, column, self.config.data)
+        self.english.clear()
+        self._translate([cell for cell in dict.fromkeys(cells) if not _unusable(cell)])
+        self._announce()
+        return [self._query(sample, cell) for sample, cell in zip(samples, cells, strict=True)]
+
+    def _query(self, sample: Sample, cell: str) -> Query | str:
+        """What a row's prompt asks for, or the reason why it cannot be asked."""
+        try:
+            clean(cell)
+            classes = (self._english_of(cell).text,)
+            self.detector.check(classes)
+        except InputError as error:
+            return f"column `{self.config.prompt_column}`: {error}"
+        return Query(sample, classes)
+
+    def _translate(self, prompts: Sequence[str]) -> None:
+        """Fills `english` for the prompts that have an English."""
+        cleaned = {prompt: clean(prompt) for prompt in prompts}
+        english = to_english(
+            cleaned.values(), self.lexicon, self._translations if self.config.translation.checkpoint else None
+        )
+        self.english |= {prompt: english[text] for prompt, text in cleaned.items() if text in english}
+
+    def _translations(self, texts: Sequence[str]) -> dict[str, str]:
+        """The translator's English of the texts that it could translate."""
+        to = self.config.translation
+        translator = Translator(
+            self._folder("translator", str(to.checkpoint)), to.source, to.target, max_tokens=MAX_TOKENS
+        )
+        outcomes = self.runner.run(translator, texts, "translate")
+        return {outcome.item: outcome.result for outcome in outcomes if outcome.result is not None}
+
+    def _english_of(self, prompt: str) -> English:
+        if prompt not in self.english:
+            raise InputError(
+                f"expected a translation of {prompt!r} that is English, found none; add the word to a CSV "
+                "(korean,english) given as --lexicon"
+            )
+        return self.english[prompt]
+
+    def _folder(self, role: str, checkpoint: str) -> Path:
+        folder = checkpoints.resolve(checkpoint)
+        self.models[role] = {"checkpoint": checkpoint, "fingerprint": checkpoints.fingerprint(folder)}
+        return folder
+
+    def _announce(self) -> None:
+        """Says what the detector is asked for each prompt."""
+        shown = [f"{prompt} -> {it.text} ({it.source})" for prompt, it in self.english.items()]
+        more = [f"and {len(shown) - PROMPTS_SHOWN} more"] if len(shown) > PROMPTS_SHOWN else []
+        if shown:
+            print(f"prompts: {', '.join(shown[:PROMPTS_SHOWN] + more)}", file=sys.stderr)
+
+    def _warn_of_saturation(self) -> None:
+        if self.saturated:
+            print(
+                f"{len(self.saturated)} images had a box in every slot of the detector, so that their counts may be "
+                f"too low, such as {', '.join(self.saturated[:3])}",
+                file=sys.stderr,
+            )
+
+
+def samples(config: DetectConfig) -> list[Sample]:
+    """The photos to count in. Raises InputError, also for prompts that no run could use."""
+    lexicon = read_lexicon(config.lexicon)
+    prompts = run_prompts(config)
+    found = read_samples(config.data)
+    if config.prompt_column is not None:
+        cells = column_prompts(found, config.prompt_column, config.data)
+        prompts = [cell for cell in cells if not _unusable(cell)]
+    if config.translation.checkpoint is None:
+        to_english(map(clean, prompts), lexicon, translate=None)
+    return found
+
+
+def run_prompts(config: DetectConfig) -> list[str]:
+    """The prompts of the whole run, verbatim; none where a column has them.
+
+    Raises InputError where there are none at all, or one cannot be used or comes twice.
+    """
+    if config.prompt_column is not None:
+        return []
+    prompts = [config.prompts] if isinstance(config.prompts, str) else list(config.prompts or [])
+    if not prompts:
+        raise InputError("expected what to count, found no prompt; give --prompts 강아지 고양이, or --prompt-column")
+    for prompt in prompts:
+        clean(prompt)
+    if len(set(prompts)) < len(prompts):
+        raise InputError(f"expected prompts that differ, for each is a column, found {', '.join(prompts)}")
+    return prompts
+
+
+def column_prompts(samples: Sequence[Sample], column: str, data: DataConfig) -> list[str]:
+    """The prompt of each sample, verbatim. Raises InputError where the CSV has no such column."""
+    for sample in samples:
+        if column not in sample.fields:
+            table = data.test_csv or data.sample_submission
+            raise InputError(
+                f"expected a column `{column}` with the prompts in {table or 'a CSV given as --test-csv'}, found "
+                f"{', '.join(sample.fields) or 'none beside the ids'}"
+            )
+    return [sample.fields[column] for sample in samples]
+
+
+def _unusable(prompt: str) -> bool:
+    try:
+        clean(prompt)
+    except InputError:
+        return True
+    return False
