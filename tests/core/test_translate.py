@@ -6,11 +6,14 @@ import torch
 from transformers import M2M100ForConditionalGeneration, NllbTokenizer
 
 from pipelines.core.errors import CheckpointError, ConfigError
+from pipelines.core.images import read_table
 from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.core.translate import Translator, language_id
 from tests import tiny
 
 TEXTS = ["a dog", "three red cats and two green cars under the apples", "a photo of a dog", "one", "two cats on cars"]
+
+BUNDLED = Path("mini/weights/nllb")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,8 +35,8 @@ def translator(folder):
     return Translator(folder, "eng_Latn", "kor_Hang", max_tokens=12)
 
 
-def translations(translator, texts, batch):
-    runner = Runner(RunnerConfig(batch=batch, precision="fp32", device="cpu", progress=False, workers=2))
+def translations(translator, texts, batch, precision="fp32"):
+    runner = Runner(RunnerConfig(batch=batch, precision=precision, device="cpu", progress=False, workers=2))
     return [outcome.result for outcome in runner.run(translator, texts)]
 
 
@@ -63,6 +66,16 @@ def test_translations_are_those_of_tokenizer_and_generate(folder, source, target
         tokens = model.generate(**inputs, forced_bos_token_id=forced, num_beams=2, max_new_tokens=9)
         assert tokens[0, 1] == forced
         assert ours_of == tokenizer.decode(tokens[0], skip_special_tokens=True).strip()
+
+
+@pytest.mark.skipif(not (BUNDLED / "model.safetensors").exists(), reason=f"{BUNDLED} is not there")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_bundled_nllb_translates_the_samples(precision):
+    truth = read_table(Path("samples/caption/truth.csv")).rows
+    translator = Translator(BUNDLED, "eng_Latn", "kor_Hang")
+    found = translations(translator, [row["english"] for row in truth], batch=16, precision=precision)
+    right = sum(korean == row["caption"] for korean, row in zip(found, truth, strict=True))
+    assert right >= 0.95 * len(truth)
 
 
 @pytest.mark.parametrize(("source", "target"), [("eng_Latn", "kor"), ("en", "kor_Hang")])
