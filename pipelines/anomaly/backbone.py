@@ -20,7 +20,7 @@ from pipelines.core.errors import CheckpointError
 from pipelines.core.preprocess import PreprocessSpec, spec_of_timm
 
 Option = str | int | float | bool
-REFUSALS = (RuntimeError, ValueError, KeyError, TypeError, AttributeError, AssertionError, SafetensorError, OSError)
+REFUSALS = (RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError, SafetensorError, OSError)
 CREATION_SEEDS = (0, 1)
 
 

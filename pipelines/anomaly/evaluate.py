@@ -19,8 +19,9 @@ def scores(submission: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
     _same_ids(said, true)
     said = said.loc[true.index]
     labels = _numbers(true, "label", "truth").astype(int)
-    if sorted(labels.unique()) != [0, 1]:
-        raise InputError(f"expected the labels 0 and 1 in the truth, found {sorted(labels.unique())}")
+    classes = sorted(labels.unique().tolist())
+    if classes != [0, 1]:
+        raise InputError(f"expected the labels 0 and 1 in the truth, found {classes}")
     found: dict[str, float] = {}
     if "score" in said:
         values = _numbers(said, "score", "submission")

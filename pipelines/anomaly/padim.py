@@ -1,5 +1,6 @@
 """PaDiM (Defard et al. 2020, arXiv 2011.08785) over anomalib's model: a Gaussian for each place of the picture."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,9 @@ class Padim:
     """Learns mean and covariance of each place's features; for pictures that show the object in the same place."""
 
     def __init__(self, settings: FitConfig, backbone: Backbone) -> None:
-        from anomalib.models.image.padim.torch_model import PadimModel
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are about anomalib's other models, which importing one loads
+            from anomalib.models.image.padim.torch_model import PadimModel
 
         layers: list[Any] = list(backbone.out_indices)
         channels = sum(backbone.module.feature_info.channels())  # type: ignore[operator,union-attr]
@@ -58,7 +61,8 @@ class GaussianPatches:
     def __init__(
         self, mean: Tensor, inverse_covariance: Tensor, generator: nn.Module, size_hw: tuple[int, ...]
     ) -> None:
-        self.mean, self.inverse_covariance = mean, inverse_covariance  # (D, H·W) and (H·W, D, D)
+        # (D, H·W) and (H·W, D, D); contiguous, for the rounding of a product depends on the layout
+        self.mean, self.inverse_covariance = mean.contiguous(), inverse_covariance.contiguous()
         self.generator, self.size_hw = generator, size_hw
 
     def __call__(self, features: Tensor) -> PatchScores:

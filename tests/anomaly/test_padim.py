@@ -1,0 +1,57 @@
+import pytest
+import torch
+from anomalib.models.image.padim.torch_model import PadimModel
+from safetensors.torch import load_file
+
+from pipelines.anomaly.methods import FitConfig
+from pipelines.anomaly.padim import Padim
+from pipelines.core.errors import InputError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def method(backbone) -> Padim:
+    return Padim(FitConfig(dimensions=30, seed=3), backbone)
+
+
+def test_one_image_has_no_covariance(method):
+    with pytest.raises(InputError, match="expected at least 3 normal images for PaDiM"):
+        method.fit([torch.zeros(8, 8, 30)], CPU)
+
+
+def test_scores_match_the_whole_anomalib_model_with_our_weights(method, backbone, backbone_folder):
+    normals = torch.randn(6, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    tests = (
+        torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+        + torch.tensor([0, 1])[:, None, None, None]
+    )
+    theirs = PadimModel("test_resnet", [2, 3], pre_trained=False, n_features=30)
+    network = theirs.feature_extractor.feature_extractor
+    weights = load_file(backbone_folder / "model.safetensors")
+    network.load_state_dict({key: value for key, value in weights.items() if key in network.state_dict()})
+    theirs.idx = method.model.idx
+    with torch.inference_mode():
+        theirs.train()(normals)
+        theirs.fit()
+        expected = theirs.eval()(tests)
+        scorer = method.fit(list(method.embed(backbone(normals))), CPU)
+        found = [scorer(features) for features in method.embed(backbone(tests))]
+    assert [scores.score for scores in found] == pytest.approx(expected.pred_score.flatten().tolist(), rel=1e-4)
+    assert found[0].map.shape == (8, 8)
+
+
+def test_the_seed_decides_the_channels(backbone, method):
+    again, other = (Padim(FitConfig(dimensions=30, seed=seed), backbone) for seed in (3, 4))
+    assert torch.equal(again.model.idx, method.model.idx)
+    assert not torch.equal(other.model.idx, method.model.idx)
+
+
+def test_no_more_channels_than_there_are(backbone):
+    assert len(Padim(FitConfig(dimensions=10_000), backbone).model.idx) == 48 + 192
+
+
+def test_half_precision_features_are_measured_in_float32(method):
+    images = [torch.randn(8, 8, 30, generator=torch.Generator().manual_seed(seed)).half() for seed in range(5)]
+    half, full = (method.fit([image.to(dtype) for image in images], CPU) for dtype in (torch.half, torch.float32))
+    assert half(images[0]).score == full(images[0].float()).score

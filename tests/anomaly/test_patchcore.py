@@ -1,0 +1,86 @@
+import pytest
+import torch
+from anomalib.models.components import GaussianBlur2d
+from anomalib.models.image.patchcore.torch_model import PatchcoreModel
+
+from pipelines.anomaly.heatmap import smooth
+from pipelines.anomaly.methods import FitConfig
+from pipelines.anomaly.patchcore import NearestPatches, PatchCore
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def bank() -> torch.Tensor:
+    return torch.randn(500, 48, generator=torch.Generator().manual_seed(1)).abs() * 3
+
+
+@pytest.fixture(scope="module")
+def embedding() -> torch.Tensor:
+    """Three pictures of 8 x 8 patches, some far off: (B, H, W, D)."""
+    drawn = torch.randn(3, 8, 8, 48, generator=torch.Generator().manual_seed(2)).abs() * 3
+    drawn[1, 2, 3] *= 4
+    drawn[2, 7, 7] += 1
+    return drawn
+
+
+def theirs(bank: torch.Tensor, neighbours: int) -> PatchcoreModel:
+    model = PatchcoreModel(["layer2"], "test_resnet", pre_trained=False, num_neighbors=neighbours).eval()
+    model.memory_bank = bank
+    return model
+
+
+@pytest.mark.parametrize("neighbours", [1, 2, 9])
+def test_scores_match_anomalib(bank, embedding, neighbours):
+    model = theirs(bank, neighbours)
+    flat = embedding.reshape(-1, 48)
+    distances, locations = model.nearest_neighbors(flat, 1)
+    expected = model.compute_anomaly_score(distances.view(3, -1), locations.view(3, -1), flat)
+    scorer = NearestPatches(bank, neighbours, CPU)
+    for image, score, own in zip(embedding, expected, distances.view(3, 8, 8), strict=True):
+        found = scorer(image)
+        assert found.score == pytest.approx(float(score), rel=1e-4)
+        torch.testing.assert_close(found.map, own, rtol=1e-4, atol=0)
+
+
+def test_smoothed_map_matches_anomalib_on_the_same_upsampling(bank, embedding):
+    found = NearestPatches(bank, 9, CPU)(embedding[1]).map
+    upsampled = torch.nn.functional.interpolate(found[None, None], (64, 64), mode="bilinear")
+    expected = GaussianBlur2d(kernel_size=(33, 33), sigma=(4, 4), channels=1)(upsampled)[0, 0]
+    torch.testing.assert_close(smooth(found, (64, 64)), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_embedding_matches_anomalib():
+    maps = [torch.randn(2, 5, 8, 6), torch.randn(2, 7, 4, 3)]
+    model = theirs(torch.zeros(1, 1), 9)
+    model.layers = ["a", "b"]
+    pooled = {name: model.feature_pooler(level) for name, level in zip("ab", maps, strict=True)}
+    expected = model.reshape_embedding(model.generate_embedding(pooled))
+    found = PatchCore(FitConfig(), None).embed(maps)
+    assert found.shape == (2, 8, 6, 12)
+    torch.testing.assert_close(found.reshape(-1, 12), expected)
+
+
+def test_a_patch_of_the_bank_has_distance_zero(bank):
+    found = NearestPatches(bank, 9, CPU)(bank[:6].view(2, 3, 48))
+    assert found.score == 0 and found.map.tolist() == [[0] * 3] * 2
+
+
+def test_a_bank_of_one_scores_by_distance_alone():
+    found = NearestPatches(torch.zeros(1, 4), 9, CPU)(torch.full((1, 2, 4), 3.0))
+    assert found.score == 6
+
+
+def test_half_precision_features_are_measured_in_float32(bank, embedding):
+    far = 200 + embedding[0]  # squares of these overflow float16
+    found = NearestPatches(bank.half(), 9, CPU)(far.half())
+    expected = NearestPatches(bank.half().float(), 9, CPU)(far.half().float())
+    assert found.score == expected.score and torch.equal(found.map, expected.map)
+
+
+def test_fit_keeps_rows_of_the_images_as_they_are():
+    images = [torch.randn(4, 4, 6, generator=torch.Generator().manual_seed(seed)).half() for seed in range(3)]
+    scorer = PatchCore(FitConfig(coreset=0.25), None).fit(images, CPU)
+    patches = torch.stack(images).reshape(-1, 6).float()
+    assert scorer.bank.shape == (12, 6)
+    assert (scorer.bank[:, None] == patches).all(-1).any(1).all()

@@ -1,0 +1,250 @@
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.anomaly.evaluate import scores
+from pipelines.anomaly.models import METHODS
+from pipelines.anomaly.pipeline import AnomalyConfig, AnomalyPipeline, samples
+from pipelines.command import run_task
+from pipelines.core.config import add_flags, given_flags, load_config
+from pipelines.core.errors import CheckpointError, ConfigError, InputError
+from pipelines.core.runner import Runner
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared/data"
+COOKIE, MOBILENET = SHARED / "cookie", SHARED / "backbones/mobilenetv2_100.safetensors"
+RUNNER = {"device": "cpu", "precision": "fp32", "batch": 4, "workers": 2, "progress": False}
+
+
+@pytest.fixture
+def settings(backbone_folder, tree, tmp_path):
+    """Makes the settings of a run over the tree, with `changes` (dotted keys) put over them."""
+
+    def make(**changes: Any) -> AnomalyConfig:
+        base = {
+            "data": {"images": str(tree), "output": str(tmp_path / "out/anomaly.csv")},
+            "checkpoint": str(backbone_folder), "input_size": 64, "fit": {"dimensions": 20}, "runner": RUNNER,
+        }  # fmt: skip
+        path = tmp_path / "anomaly.yaml"
+        path.write_text(json.dumps(base))
+        return load_config(path, AnomalyConfig, {key.replace("__", "."): value for key, value in changes.items()})
+
+    return make
+
+
+def run(config: AnomalyConfig) -> list[dict[str, str]]:
+    run_task(config, AnomalyPipeline, samples)
+    with config.data.output.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def record(config: AnomalyConfig) -> dict[str, Any]:
+    return json.loads(config.data.output.with_suffix(".json").read_text())
+
+
+def truth(rows: list[dict[str, str]]) -> pd.DataFrame:
+    labels = ["0" if "/good/" in row["image"] else "1" for row in rows]
+    return pd.DataFrame({"image": [row["image"] for row in rows], "label": labels})
+
+
+def test_no_normal_images(settings, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="expected train/good with normal images"):
+        run(settings(data__images=str(tmp_path / "empty")))
+
+
+@pytest.mark.parametrize("model", METHODS)
+def test_several_categories_make_one_csv(settings, model):
+    config = settings(model=model)
+    rows = run(config)
+    assert [row["image"] for row in rows] == [
+        f"{category}/test/{kind}/{index:03}.png"
+        for category in ("fine", "wide") for kind in ("broken", "good") for index in range(3)
+    ]  # fmt: skip
+    assert list(rows[0]) == ["image", "label", "score"]
+    assert scores(pd.DataFrame(rows), truth(rows))["image AUROC"] > 0.9
+    kept = record(config)["run"]
+    assert kept["models"][0]["backbone"] == "test_resnet" and len(kept["models"][0]["fingerprint"]) == 16
+    for category, found in kept["categories"].items():
+        assert found["normals"] == len(found["held_out"]) == 8
+        assert min(found["held_out"]) <= found["threshold"] <= max(found["held_out"])
+        for row in rows:
+            if row["image"].startswith(category):
+                assert row["label"] == str(int(kept["scores"][row["image"]] > found["threshold"]))
+
+
+def test_the_same_run_gives_the_same_bytes(settings):
+    config = settings()
+    run(config)
+    first = config.data.output.read_bytes()
+    run(config)
+    assert config.data.output.read_bytes() == first
+
+
+def test_sample_submission_gives_columns_ids_and_order(settings, tmp_path):
+    ids = ["wide/test/good/002.png", "fine/test/broken/000", "gone", "wide/test/good/000.png"]
+    sample = tmp_path / "sample.csv"
+    sample.write_text("\n".join(["answer,id", *(f",{key}" for key in ids)]) + "\n")
+    rows = run(settings(data__sample_submission=str(sample), data__id_column="id"))
+    assert [(list(row), row["id"]) for row in rows] == [(["answer", "id"], key) for key in ids]
+    assert rows[2]["answer"] == "0" and {row["answer"] for row in rows} <= {"0", "1"}
+
+
+def test_names_that_only_the_tests_have_once_find_their_file(settings, tree, tmp_path):
+    """`000` lies in train/good as well, but normal images and masks are never meant."""
+    root = tmp_path / "one"
+    shutil.copytree(tree / "fine", root)
+    shutil.rmtree(root / "test/good")
+    (tmp_path / "sample.csv").write_text("id,label\n000,0\n002,0\n")
+    config = settings(data__images=str(root), data__sample_submission=str(tmp_path / "sample.csv"))
+    assert [sample.path for sample in samples(config)] == [root / "test/broken/000.png", root / "test/broken/002.png"]
+
+
+def test_two_plain_folders(settings, tree, tmp_path):
+    normal, images = tmp_path / "train", tmp_path / "사진"
+    shutil.copytree(tree / "fine/train/good", normal)
+    shutil.copytree(tree / "fine/test", images / "sub")
+    (images / "broken.jpg").write_text("no picture")
+    (normal / "cut.png").write_bytes((normal / "000.png").read_bytes()[:200])
+    config = settings(data__images=str(images), normal=str(normal))
+    rows = run(config)
+    assert [row["image"] for row in rows][:2] == ["broken.jpg", "sub/broken/000.png"]
+    assert (rows[0]["label"], rows[0]["score"]) == ("0", "0.000000")
+    kept = record(config)
+    assert kept["run"]["categories"]["all"]["normals"] == 8
+    assert list(kept["run"]["unreadable_normals"]) == [str(normal / "cut.png")]
+    assert [blank["id"] for blank in kept["blanks"]] == ["broken.jpg"]
+
+
+@pytest.mark.parametrize("readable", [0, 1])
+def test_too_few_readable_normal_images(settings, tree, tmp_path, readable):
+    normal = tmp_path / "train"
+    normal.mkdir()
+    (normal / "bad.png").write_text("no picture")
+    for index in range(readable):
+        shutil.copy(tree / f"fine/train/good/{index:03}.png", normal)
+    config = settings(data__images=str(tree / "fine/test"), normal=str(normal))
+    with pytest.raises(
+        InputError, match=f"expected at least 2 normal images of all that can be read, found {readable}"
+    ):
+        run(config)
+    assert not config.data.output.exists()
+
+
+@pytest.mark.parametrize("model", METHODS)
+def test_fewer_normal_images_than_folds(settings, tree, tmp_path, model):
+    normal = tmp_path / "train"
+    normal.mkdir()
+    for index in range(3):
+        shutil.copy(tree / f"fine/train/good/{index:03}.png", normal)
+    config = settings(data__images=str(tree / "fine/test"), normal=str(normal), model=model)
+    run(config)
+    assert len(record(config)["run"]["categories"]["all"]["held_out"]) == 3
+
+
+@pytest.mark.parametrize("model", METHODS)
+def test_a_saved_model_scores_the_same_without_normal_images(settings, tree, tmp_path, model):
+    folder, root = tmp_path / "kept", tmp_path / "tests only"
+    config = settings(model=model, save_fitted=str(folder))
+    run(config)
+    first = config.data.output.read_bytes()
+    for category in ("fine", "wide"):
+        shutil.copytree(tree / category / "test", root / category / "test")
+    run(settings(model=model, fitted=str(folder), data__images=str(root)))
+    assert config.data.output.read_bytes() == first
+    with pytest.raises(CheckpointError, match="was fitted with"):
+        run(settings(model=model, fitted=str(folder), strides=[8]))
+
+
+def test_heatmaps_lie_where_the_photos_do(settings, tree, tmp_path):
+    run(settings(save_images=str(tmp_path / "heat")))
+    written = sorted(path.relative_to(tmp_path / "heat").as_posix() for path in (tmp_path / "heat").rglob("*.*"))
+    assert len(written) == 12 and written[0] == "fine/test/broken/000.png.jpg"
+    photo = cv2.imread(str(tree / "fine/test/broken/000.png"))
+    drawn = cv2.imread(str(tmp_path / "heat" / written[0]))
+    assert drawn.shape == photo.shape and not np.array_equal(drawn, photo)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"input_size": [64, 64, 3]}, "input_size is one or two sides of at least 32"),
+        ({"input_size": 8}, "input_size is one or two sides of at least 32"),
+        ({"strides": []}, "at least one level"),
+        ({"mean": [0.5]}, "mean and std have 3 values"),
+        ({"folds": 1}, "folds is at least 2"),
+        ({"quantile": 1.5}, "quantile from 0 to 1"),
+        ({"fit__coreset": 0}, "coreset is above 0 and at most 1, not 0"),
+        ({"fit__most": 0}, "at least 1"),
+        ({"fitted": "a", "normal": "b"}, "fitted stands for a model that is fitted already"),
+        ({"neighbours": 3}, "unknown setting `neighbours`; did you mean `fit.neighbours`"),
+        ({"model": "patchcor"}, "expected a model among patchcore, padim, found 'patchcor'"),
+    ],
+)
+def test_settings_are_checked(settings, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        run(settings(**changes))
+
+
+def test_heatmaps_never_write_over_the_photos(settings, tree):
+    with pytest.raises(ConfigError, match=r"save_images lies in data\.images"):
+        settings(save_images=str(tree / "fine"))
+
+
+def test_flags_reach_every_setting(settings):
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    add_flags(parser, AnomalyConfig)
+    words = "--input-size 64 96 --coreset 0.5 --strides 4 8 --backbone-options {pad_type:\\ same} --save-images heat"
+    flags = given_flags(parser.parse_args([word.replace("\\", " ") for word in words.replace("\\ ", "\\").split()]))
+    config = settings(**flags)
+    assert (config.size_hw, config.fit.coreset, config.strides) == ((64, 96), 0.5, [4, 8])
+    assert config.backbone_options == {"pad_type": "same"} and config.save_images == Path("heat")
+
+
+@pytest.mark.parametrize("name", ["configs/anomaly.yaml", "configs/mini/anomaly.yaml"])
+def test_bundled_settings_are_valid(name):
+    assert load_config(ROOT / name, AnomalyConfig).model == "patchcore"
+
+
+@pytest.mark.skipif(not (COOKIE.is_dir() and MOBILENET.is_file()), reason=f"no real inspection set in {SHARED}")
+def test_real_inspection_set(settings):
+    rows = run(
+        settings(
+            data__images=str(COOKIE), checkpoint=str(MOBILENET), backbone="mobilenetv2_100", input_size=256,
+            backbone_options={"pad_type": "same"}, mean=[0.5] * 3, std=[0.5] * 3,
+        )
+    )  # fmt: skip
+    assert len(rows) == 46
+    found = scores(pd.DataFrame(rows), truth(rows))
+    assert found["image AUROC"] >= 0.98
+    assert found["macro-F1"] >= 0.9
+
+
+BUNDLED = ROOT / "mini/weights/backbone"
+
+
+@pytest.mark.skipif(not BUNDLED.is_dir(), reason=f"no bundled backbone in {BUNDLED}")
+def test_bundled_backbone_on_the_bundled_samples(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    overrides = {"data.output": str(tmp_path / "anomaly.csv"), "runner.progress": False}
+    rows = run(load_config(Path("configs/mini/anomaly.yaml"), AnomalyConfig, overrides))
+    found = scores(pd.DataFrame(rows), pd.read_csv("samples/anomaly/truth.csv", dtype=str))
+    assert found["image AUROC"] > 0.9
+
+
+def test_runner_is_the_only_one_to_choose_a_device(settings):
+    config = settings()
+    runner = Runner(config.runner)
+    pipeline = AnomalyPipeline(config, runner)
+    pipeline.fit()
+    assert [report.name for report in runner.reports] == ["features fine", "features wide"]
+    assert all(fitted.scorer.bank.device == runner.device for fitted in pipeline.fitted.values())
