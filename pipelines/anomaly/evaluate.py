@@ -6,6 +6,7 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
 from pipelines.core.errors import InputError
+from pipelines.core.truth import joined
 
 
 def scores(submission: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
@@ -15,9 +16,7 @@ def scores(submission: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
     submission has no column for is left out. Raises InputError where neither column is there, the ids differ, or the
     truth has one class only.
     """
-    said, true = _by_id(submission, "submission"), _by_id(truth, "truth")
-    _same_ids(said, true)
-    said = said.loc[true.index]
+    said, true = joined(submission, truth)
     labels = _numbers(true, "label", "truth").astype(int)
     classes = sorted(labels.unique().tolist())
     if classes != [0, 1]:
@@ -32,22 +31,6 @@ def scores(submission: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
     if not found:
         raise InputError(f"expected a column `score` or `label` in the submission, found {', '.join(said.columns)}")
     return {name: float(value) for name, value in found.items()}
-
-
-def _by_id(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    by_id = frame.set_index(frame.columns[0])
-    repeated = by_id.index[by_id.index.duplicated()]
-    if len(repeated):
-        raise InputError(f"expected each id once in the {name}, found {repeated[0]!r} again")
-    return by_id
-
-
-def _same_ids(said: pd.DataFrame, true: pd.DataFrame) -> None:
-    differing = {"submission": said.index.difference(true.index), "truth": true.index.difference(said.index)}
-    for where, extra in differing.items():
-        if len(extra):
-            some = f"{len(extra)} only in the {where}: {', '.join(map(repr, extra[:3]))}"
-            raise InputError(f"expected the truth's ids in the submission, found {some}")
 
 
 def _numbers(frame: pd.DataFrame, column: str, name: str) -> pd.Series:

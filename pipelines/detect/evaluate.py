@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.core.errors import InputError
+from pipelines.core.truth import joined
 
 _Counts = npt.NDArray[np.float64]
 
@@ -15,21 +16,14 @@ def scores(submission: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
     Both tables hold text; their first column is the id, by which rows are joined. The baseline's scores are named
     always_one_*. Raises InputError where ids or columns differ, or a cell is no number.
     """
-    found = _by_id(submission)
-    wanted = _by_id(truth)
-    missing = [*wanted.index.difference(found.index), *found.index.difference(wanted.index)]
-    if missing or not len(wanted):
-        raise InputError(
-            f"expected the same ids in submission and truth, found {len(missing)} in one only, such as "
-            f"{', '.join(map(str, missing[:3])) or 'none at all'}"
-        )
+    found, wanted = joined(submission, truth)
     lacking = [column for column in wanted.columns if column not in found.columns]
     if lacking or wanted.columns.empty:
         raise InputError(
             f"expected the truth's columns {', '.join(wanted.columns)} in the submission, "
             f"found {', '.join(found.columns)}"
         )
-    counts, expected = _counts(found.loc[wanted.index, wanted.columns]), _counts(wanted)
+    counts, expected = _counts(found[wanted.columns]), _counts(wanted)
     baseline = {f"always_one_{name}": value for name, value in _errors(np.ones_like(expected), expected).items()}
     return _errors(counts, expected) | baseline
 
@@ -41,15 +35,6 @@ def _errors(counts: _Counts, expected: _Counts) -> dict[str, float]:
         "mae": float(errors.mean()),
         "rmse": float(np.sqrt((errors**2).mean())),
     }
-
-
-def _by_id(table: pd.DataFrame) -> pd.DataFrame:
-    key = table.columns[0]
-    if table[key].duplicated().any():
-        raise InputError(
-            f"expected each id once in column `{key}`, found {table[key][table[key].duplicated()].iloc[0]}"
-        )
-    return table.set_index(key)
 
 
 def _counts(table: pd.DataFrame) -> _Counts:

@@ -12,7 +12,7 @@ def frame(**columns: list[str]) -> pd.DataFrame:
 
 
 def test_empty_truth():
-    with pytest.raises(InputError, match="expected the labels 0 and 1 in the truth, found \\[\\]"):
+    with pytest.raises(InputError, match="rows in the truth, found none"):
         scores(frame(image=[], label=[], score=[]), TRUTH.iloc[:0])
 
 
@@ -41,8 +41,8 @@ def test_what_the_submission_lacks_is_left_out(columns, names):
 @pytest.mark.parametrize(
     ("submission", "message"),
     [
-        (frame(image=list("abc"), score=["1", "2", "3"]), "found 1 only in the truth: 'd'"),
-        (frame(image=list("abcde"), score=list("12345")), "found 1 only in the submission: 'e'"),
+        (frame(image=list("abc"), score=["1", "2", "3"]), "found 1 only in the truth, such as 'd'"),
+        (frame(image=list("abcde"), score=list("12345")), "found 1 only in the submission, such as 'e'"),
         (frame(image=list("abcc"), score=list("1234")), "each id once in the submission, found 'c' again"),
         (frame(image=list("abcd"), answer=list("1234")), "expected a column `score` or `label`.*found answer"),
         (frame(image=list("abcd"), score=["1", "2", "nan", "4"]), "expected numbers in column `score`.*'nan' for 'c'"),

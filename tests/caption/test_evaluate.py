@@ -54,8 +54,8 @@ def test_rows_are_joined_on_the_id_whatever_their_order():
 @pytest.mark.parametrize(
     ("submission", "message"),
     [
-        (said(["", "", ""])[:2], r"1 only in the truth: '3.jpg'"),
-        (pd.concat([said(["", "", ""]), pd.DataFrame({"image": ["4.jpg"], "caption": [""]})]), r"submission: '4.jpg'"),
+        (said(["", "", ""])[:2], r"1 only in the truth, such as '3.jpg'"),
+        (pd.concat([said(["", "", ""]), pd.DataFrame({"image": ["4.jpg"], "caption": [""]})]), r"submission, such as '4.jpg'"),
         (pd.concat([said(["", "", ""])] * 2), r"'1.jpg' again"),
         (
             said(["", "", ""]).rename(columns={"caption": "text"}),
@@ -69,5 +69,5 @@ def test_unfit_frames_are_refused(submission, message):
 
 
 def test_an_empty_truth_is_refused():
-    with pytest.raises(InputError, match="no rows"):
+    with pytest.raises(InputError, match="rows in the truth, found none"):
         scores(said(["", "", ""])[:0], TRUTH[:0])

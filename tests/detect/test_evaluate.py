@@ -39,8 +39,8 @@ def test_rows_and_columns_are_joined_by_name():
 @pytest.mark.parametrize(
     ("submission", "reason"),
     [
-        (table("image,dog,cat", "a,1,0"), "1 in one only, such as b"),
-        (table("image,dog,cat", "a,1,0", "b,2,4", "c,0,0"), "such as c"),
+        (table("image,dog,cat", "a,1,0"), "1 only in the truth, such as 'b'"),
+        (table("image,dog,cat", "a,1,0", "b,2,4", "c,0,0"), "such as 'c'"),
         (table("image,dog", "a,1", "b,2"), "columns dog, cat"),
         (table("image,dog,cat", "a,1,0", "a,2,4"), "each id once"),
         (table("image,dog,cat", "a,1,none", "b,2,4"), "as numbers"),

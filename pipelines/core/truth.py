@@ -1,0 +1,31 @@
+"""Lays a submission beside its truth, row by row, or says which ids are not in both."""
+
+import pandas as pd
+
+from pipelines.core.errors import InputError
+
+
+def joined(submission: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables of text, indexed by their first column, the id, and in the truth's order.
+
+    Raises InputError where the truth is empty, an id repeats, or the ids differ; the first of them are named.
+    """
+    if truth.empty:
+        raise InputError("expected rows in the truth, found none")
+    said, true = _by_id(submission, "submission"), _by_id(truth, "truth")
+    differing = {"submission": said.index.difference(true.index), "truth": true.index.difference(said.index)}
+    for where, extra in differing.items():
+        if len(extra):
+            some = ", ".join(map(repr, extra[:3]))
+            raise InputError(
+                f"expected the same ids in submission and truth, found {len(extra)} only in the {where}, such as {some}"
+            )
+    return said.loc[true.index], true
+
+
+def _by_id(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    by_id = table.set_index(table.columns[0])
+    repeated = by_id.index[by_id.index.duplicated()]
+    if len(repeated):
+        raise InputError(f"expected each id once in the {name}, found {repeated[0]!r} again")
+    return by_id
