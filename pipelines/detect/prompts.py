@@ -35,7 +35,7 @@ def clean(prompt: str) -> str:
     text = " ".join(unicodedata.normalize("NFC", prompt).split()).lower().strip(" .?!,;")
     if not text:
         raise InputError(f"expected a prompt that names what to find, found {prompt!r}")
-    if any(mark in text for mark in ".?;"):
+    if any(mark in text for mark in ".?;,"):
         raise InputError(f"expected one thing a prompt, found {prompt!r}; give several things as a list of prompts")
     if not any(letter.isalpha() for letter in text):
         raise InputError(f"expected a prompt of words, found {prompt!r}")
@@ -111,7 +111,7 @@ def to_english(prompts: Iterable[str], lexicon: Mapping[str, str], translate: Tr
 def _noun(translation: str) -> str | None:
     """A translator's sentence as a detector's prompt: "A red car." -> "red car"; None where it cannot be one."""
     try:
-        text = clean(translation)
+        text = clean(translation.replace(",", " "))
         check_latin(text)
     except InputError:
         return None

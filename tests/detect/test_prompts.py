@@ -44,6 +44,7 @@ def test_a_prompt_of_nothing_is_refused(prompt):
     [
         ("dog. cat.", "one thing a prompt"),
         ("dog?cat", "one thing a prompt"),
+        ("강아지, 고양이", "one thing a prompt"),
         ("123", "of words"),
         ("🐕", "of words"),
         ("犬", "in English"),
@@ -158,13 +159,13 @@ def test_prompts_become_english(lexicon):
 
     def translate(words):
         asked.append(list(words))
-        return {"빨간 자동차": "A red car.", "헛소리": "헛소리", "두 문장": "One. Two."}
+        return {"빨간 자동차": "A small, red car.", "헛소리": "헛소리", "두 문장": "One. Two."}
 
     mapping = to_english(["dog", "강아지", "빨간 자동차", "헛소리", "두 문장", "모르는 말"], lexicon, translate)
     assert mapping == {
         "dog": English("dog", "as given"),
         "강아지": English("dog", "lexicon"),
-        "빨간 자동차": English("red car", "translation"),
+        "빨간 자동차": English("small red car", "translation"),
     }
     assert asked == [["빨간 자동차", "헛소리", "두 문장", "모르는 말"]]
 
