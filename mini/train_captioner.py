@@ -256,7 +256,7 @@ def main() -> None:
     """Train, save to the weights folder and record there how good the saved model is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=STEPS, help="in all, those of a checkpoint included (%(default)s)")
-    parser.add_argument("--scenes", type=int, default=1000, help="fresh scenes to try the captions on (%(default)s)")
+    parser.add_argument("--scenes", type=int, default=500, help="fresh scenes to try the captions on (%(default)s)")
     options = parser.parse_args()
     processor = make_processor()
     model, seconds = train(options.steps, processor)
