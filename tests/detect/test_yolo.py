@@ -1,5 +1,8 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -98,3 +101,17 @@ def test_a_folder_that_does_not_fit(yolo_folder, tmp_path, change, reason):
     (folder / "config.json").write_text(json.dumps(settings | change))
     with pytest.raises(CheckpointError, match=reason):
         Yolo(folder, 0.3)
+
+
+def test_ultralytics_is_imported_late_and_leaves_home_and_network_alone(tmp_path):
+    """Late, because its licence (AGPL-3.0) is to concern only those who choose a YOLO."""
+    code = (
+        "import sys, pipelines.detect.pipeline\n"
+        "assert not any(name.startswith('ultralytics') for name in sys.modules)\n"
+        "from pipelines.detect.yolo import ultralytics_module\n"
+        "assert ultralytics_module('ultralytics.utils').ONLINE is False\n"
+    )
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("YOLO_")}
+    variables |= {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    subprocess.run([sys.executable, "-c", code], env=variables, check=True)
+    assert [path for path in tmp_path.rglob("*") if "ltralytics" in path.name] == []
