@@ -107,13 +107,12 @@ def wide_resnet(folder: Path, name: str = "wide_resnet50_2") -> Path:
 MAKERS = {"blip": blip, "nllb": nllb, "grounding-dino": grounding_dino, "wide_resnet50_2": wide_resnet}
 
 
-def make_all(folder: Path) -> None:
-    """Writes every checkpoint folder that is not there yet; seeded, so that it is the same each time."""
-    for name, make in MAKERS.items():
-        if not (folder / name / "config.json").exists():
-            torch.manual_seed(0)
-            make(folder / name)
+def made(name: str, folder: Path) -> Path:
+    """The checkpoint folder `name` in `folder`; seeded, so that it is the same each time."""
+    torch.manual_seed(0)
+    return MAKERS[name](folder / name)
 
 
 if __name__ == "__main__":
-    make_all(Path(sys.argv[1]))
+    for name in MAKERS:
+        print(made(name, Path(sys.argv[1])))
