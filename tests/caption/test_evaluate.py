@@ -55,7 +55,10 @@ def test_rows_are_joined_on_the_id_whatever_their_order():
     ("submission", "message"),
     [
         (said(["", "", ""])[:2], r"1 only in the truth, such as '3.jpg'"),
-        (pd.concat([said(["", "", ""]), pd.DataFrame({"image": ["4.jpg"], "caption": [""]})]), r"submission, such as '4.jpg'"),
+        (
+            pd.concat([said(["", "", ""]), pd.DataFrame({"image": ["4.jpg"], "caption": [""]})]),
+            r"submission, such as '4.jpg'",
+        ),
         (pd.concat([said(["", "", ""])] * 2), r"'1.jpg' again"),
         (
             said(["", "", ""]).rename(columns={"caption": "text"}),

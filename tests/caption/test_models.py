@@ -88,7 +88,7 @@ def assert_same_as_transformers(folder, samples, prompt):
     for sample, ours, text in zip(samples, tokens, texts, strict=True):
         theirs, wanted = reference_tokens(folder, sample.path, prompt)
         assert ours[: len(theirs)].tolist() == theirs.tolist()
-        assert set(ours[len(theirs) :].tolist()) <= {0}
+        assert set(ours[len(theirs) :].tolist()) <= {0, 3}  # padding; generate takes the end token where padding is 0
         assert text == wanted
 
 
