@@ -2,6 +2,7 @@ import csv
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -10,6 +11,7 @@ from pipelines.core.errors import ConfigError, InputError, SubmissionError
 from pipelines.core.images import Sample
 from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.core.submission import read_schema, write_submission
+from pipelines.detect.evaluate import scores
 from pipelines.detect.pipeline import DetectConfig, DetectPipeline, TranslationConfig, samples
 from tests import tiny
 
@@ -224,3 +226,24 @@ def test_the_projects_settings_are_valid(profile):
     assert config.prompts
     with pytest.raises(ConfigError, match="box_treshold"):
         load_config(Path(profile), DetectConfig, {"box_treshold": 0.3})
+
+
+# --- the bundled model
+
+
+@pytest.mark.skipif(not Path("mini/weights/grounding-dino").is_dir(), reason="needs mini/weights/grounding-dino")
+def test_the_bundled_model_counts_the_samples(tmp_path):
+    texts = []
+    for batch in (1, 16):
+        settings = {"runner.batch": batch, "runner.progress": False, "runner.device": "cpu"}
+        config = load_config(Path("configs/mini/detect.yaml"), DetectConfig, settings)
+        pipeline = DetectPipeline(config, Runner(config.runner))
+        schema = read_schema(config.data, pipeline.fields)
+        written = write_submission(tmp_path / "detect.csv", schema, pipeline, pipeline(samples(config)))
+        assert not written.blanks
+        texts.append((tmp_path / "detect.csv").read_text(encoding="utf-8"))
+    assert texts[0] == texts[1]
+    submission, truth = (pd.read_csv(path, dtype=str) for path in (tmp_path / "detect.csv", "samples/detect/truth.csv"))
+    found = scores(submission, truth)
+    assert found["exact"] > 0.9
+    assert found["mae"] < 0.2 * found["always_one_mae"]
