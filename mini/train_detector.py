@@ -5,7 +5,7 @@ What makes it learn in half an hour on one core:
 2. The backbone first, on a target for each cell: after 800 steps it names the kind in nearly all covered cells.
 3. A start at which nothing is found and all words differ (`mini.detector.start`): the first loss is 20, not 3,000.
 4. One prompt for all the scenes of a batch (`draw_batch`).
-A trial with 2 to 4 but not 1, and 24 queries for 40, counted 74% of the present kinds exactly after 2,500 steps; with
+A trial with 2, 4 and a milder 3 but not 1, and 24 queries, counted 74% of the present kinds exactly after 2,500; with
 all four a trial had 76% after 500. What each is worth alone was not measured.
 
 Scores come out low, so the threshold is to be taken from training.json.
