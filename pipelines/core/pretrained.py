@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
+from transformers.utils.logging import disable_progress_bar
 
 from pipelines.core.errors import CheckpointError
 
@@ -51,6 +52,7 @@ def load_processor(kind: Any, folder: Path, **settings: object) -> Any:  # noqa:
 
 
 def _load(from_pretrained: Callable[..., Any], folder: Path, name: str, **settings: object) -> Any:  # noqa: ANN401
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # weights load in seconds: a bar for each network would hide the run's own
     try:
         return from_pretrained(folder, local_files_only=True, **settings)
     except REFUSALS as error:
