@@ -52,7 +52,8 @@ def load_processor(kind: Any, folder: Path, **settings: object) -> Any:  # noqa:
 
 
 def _load(from_pretrained: Callable[..., Any], folder: Path, name: str, **settings: object) -> Any:  # noqa: ANN401
-    disable_progress_bar()  # type: ignore[no-untyped-call]  # weights load in seconds: a bar for each network would hide the run's own
+    # Weights load in seconds: a bar for each network would hide the run's own.
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return from_pretrained(folder, local_files_only=True, **settings)
     except REFUSALS as error:
