@@ -63,7 +63,7 @@ def load_config(path: Path, kind: type[Schema], overrides: Mapping[str, Any] | N
     try:
         return TypeAdapter(kind).validate_python(settings)
     except ValidationError as error:
-        raise ConfigError(_sentence(path, kind, error.errors(include_url=False)[0])) from None
+        raise ConfigError(_sentence(path, kind, error.errors(include_url=False), overrides or {})) from None
 
 
 def add_flags(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
@@ -155,20 +155,33 @@ def _put(settings: dict[str, Any], key: list[str], value: object) -> None:
     settings[key[-1]] = value
 
 
-def _sentence(path: Path, kind: type[Any], error: ErrorDetails) -> str:
-    """One line on a settings error: file, key, expectation, finding."""
-    location = [str(part) for part in error["loc"]]
-    key = ".".join(location)
+def _sentence(path: Path, kind: type[Any], errors: Sequence[ErrorDetails], overrides: Mapping[str, Any]) -> str:
+    """One line on the first settings error: where, key, expectation, finding."""
+    known = [key for key, _, _ in _leaves(kind)]
+    error, key = errors[0], _key(errors[0], known)
+    where = f"{_flag(key)} on the command line" if key in overrides else f"{path}: `{key}`"
     if error["type"] == "unexpected_keyword_argument":
-        known = [key for key, _, _ in _leaves(kind)] + [entry.name for entry in fields(kind)]
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5) or [
-            other for other in known if other.rpartition(".")[2] == location[-1]
-        ]
-        group = [other for other in known if other.rpartition(".")[0] == key.rpartition(".")[0]]
-        hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(dict.fromkeys(group))}"
-        return f"{path}: unknown setting `{key}`; {hint}"
+        return f"{path}: unknown setting `{key}`; {_hint(key, [*known, *(entry.name for entry in fields(kind))])}"
     if error["type"] in ("missing", "missing_argument"):
         return f"{path}: the setting `{key}` is missing; give it there or as {_flag(key)}"
     if error["type"] == "value_error":  # a check of our own, in __post_init__
-        return f"{path}: {'`' + key + '`: ' if key else ''}{error['ctx']['error']}"
-    return f"{path}: `{key}`: {error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}"
+        return f"{where if key else path}: {error['ctx']['error']}"
+    asked = dict.fromkeys(other["msg"] for other in errors if _key(other, known) == key)  # several for a union of types
+    expected = " or ".join(message.removeprefix("Input should be ") for message in asked)
+    return f"{where}: expected {expected}, found {error['input']!r}"
+
+
+def _key(error: ErrorDetails, known: Sequence[str]) -> str:
+    """The dotted key that an error is about, without the type of a union that pydantic adds to it."""
+    key = ".".join(map(str, error["loc"]))
+    return next((other for other in known if key == other or key.startswith(f"{other}.")), key)
+
+
+def _hint(key: str, known: Sequence[str]) -> str:
+    """What an unknown key may have been meant to be."""
+    same_name = [other for other in known if other.rpartition(".")[2] == key.rpartition(".")[2]]
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5) or same_name
+    if near:
+        return f"did you mean `{near[0]}`?"
+    group = [other for other in known if other.rpartition(".")[0] == key.rpartition(".")[0]]
+    return f"known keys: {', '.join(dict.fromkeys(group))}"

@@ -7,12 +7,14 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Si
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipelines.core.config import schema
+from pipelines.core.errors import ConfigError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -139,7 +141,8 @@ class Runner:
         self.device = _device(self.config.device)
         self.workers = self.config.workers or min(8, torch.get_num_threads())
         self.reports: list[StageReport] = []
-        self._sizes: dict[int, BatchSize] = {}  # by id(model): what a model's memory allowed is remembered
+        # What a model's memory allowed is remembered for as long as the model lives.
+        self._sizes: WeakKeyDictionary[BatchModel[Any, Any], BatchSize] = WeakKeyDictionary()
 
     def dtype(self, model: BatchModel[Any, Any]) -> torch.dtype:
         """The dtype that `model` runs in here."""
@@ -194,9 +197,9 @@ class Runner:
     ) -> Iterator[tuple[int, Outcome[Item, Result]]]:
         """(index, outcome) pairs as batches end: workers prepare the next batches while the device works."""
         if not isinstance(self.config.batch, int):
-            size = self._sizes.setdefault(id(model), BatchSize(AUTO_START, growing=True))
+            size = self._sizes.setdefault(model, BatchSize(AUTO_START, growing=True))
         else:
-            size = self._sizes.setdefault(id(model), BatchSize(self.config.batch, growing=False))
+            size = self._sizes.setdefault(model, BatchSize(self.config.batch, growing=False))
         groups = _groups(model, items, size)
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="prepare")
         ahead: deque[tuple[list[tuple[int, Item]], Future[Batch]]] = deque()
@@ -295,9 +298,18 @@ def _reason(error: Exception) -> str:
 
 
 def _device(name: str) -> torch.device:
+    """The device called `name`. Raises ConfigError where this machine has none of that name."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
+    cards = torch.cuda.device_count()
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or (device.type == "cuda" and (device.index or 0) >= cards):
+        there = ", ".join(["auto", "cpu", *(f"cuda:{card}" for card in range(cards))])
+        raise ConfigError(f"expected a device that this machine has ({there}), found {name!r}; set --device")
+    return device
 
 
 def _cpu_has_bf16() -> bool:

@@ -60,6 +60,7 @@ def test_defaults_and_nested_settings(tmp_path):
         (GOOD + "runner: {batch: 0}\n", ["batch is at least 1"]),
         (GOOD + "runner: {precision: fp8}\n", ["runner.precision", "fp16", "'fp8'"]),
         (GOOD + "prompts: 3\n", ["prompts", "list"]),
+        (GOOD + "runner: {batch: many}\n", ["`runner.batch`", "integer", "'auto'", "found 'many'"]),
         ("- a\n- b\n", ["key: value", "list"]),
         ("a: [1\n", ["not valid YAML"]),
     ],
@@ -70,6 +71,11 @@ def test_what_is_wrong_is_named(tmp_path, text, parts):
         load_config(path, Outer)
     assert "\n" not in str(error.value)
     assert all(part in str(error.value) for part in [str(path), *parts]), str(error.value)
+
+
+def test_what_was_typed_wrong_on_the_command_line_is_not_blamed_on_the_file(tmp_path):
+    with pytest.raises(ConfigError, match=r"^--inner\.beams on the command line: expected a valid integer.* 'many'$"):
+        load_config(written(tmp_path, GOOD), Outer, flags("--beams", "many"))
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.core.errors import ImageError
+from pipelines.core.errors import ConfigError, ImageError
 from pipelines.core.runner import AUTO_MOST, Batch, BatchSize, Runner, RunnerConfig
 
 
@@ -167,6 +167,12 @@ def test_precision(precision, safe, expected):
     assert run.dtype(model) == expected
     list(run.run(model, [1]))
     assert model.module.weight.dtype == expected
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", ""])
+def test_a_device_that_is_not_there(name):
+    with pytest.raises(ConfigError, match=f"expected a device .*auto, cpu.* found '{name}'"):
+        Runner(RunnerConfig(device=name))
 
 
 def test_reports_count_by_stage():
