@@ -54,7 +54,12 @@ def blip(folder: Path, layers: int = 12) -> Path:
     config = BlipConfig(
         text_config=text | {"pad_token_id": 0, "eos_token_id": 2}, vision_config={**size, "image_size": 384}
     )
-    BlipForConditionalGeneration(config).half().save_pretrained(folder)
+    network = BlipForConditionalGeneration(config)
+    with torch.no_grad():  # drawn wider than usual, so that what it says depends on the picture
+        for parameter in network.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0, 0.1)
+    network.half().save_pretrained(folder)
     BlipImageProcessor(size={"height": 384, "width": 384}).save_pretrained(folder)
     return folder
 

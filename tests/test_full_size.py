@@ -48,6 +48,7 @@ def test_caption_gives_the_tokens_of_generate(photos, tmp_path):
     words = ["--images", str(photos), "--output", str(output), "--checkpoint", str(blip)]
     assert main(["caption", *words, "--translation.checkpoint", str(nllb), "--translation.max-tokens", "8", *RUN]) == 0
     said = json.loads(output.with_suffix(".json").read_text())["run"]["captions"]
+    assert len({caption["english"] for caption in said.values()}) == len(SIZES_WH)
     processor = BlipProcessor.from_pretrained(blip)
     captioner = BlipForConditionalGeneration.from_pretrained(blip, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(nllb, src_lang="eng_Latn")
@@ -57,6 +58,7 @@ def test_caption_gives_the_tokens_of_generate(photos, tmp_path):
         tokens = captioner.generate(**inputs, num_beams=3, min_length=5, max_length=20)
         english = " ".join(processor.decode(tokens[0], skip_special_tokens=True).split())
         assert said[row["image"]]["english"] == english
+        assert len(tokens[0]) <= 20
         korean = translator.generate(
             **tokenizer(english, return_tensors="pt"),
             forced_bos_token_id=tokenizer.convert_tokens_to_ids("kor_Hang"), num_beams=4, max_new_tokens=8,
