@@ -189,6 +189,20 @@ def test_evaluate_prints_a_table(photos, tmp_path, capsys):
     assert "task's name" in refusal(capsys, "evaluate", "--submission", str(submission))
 
 
+def test_evaluate_takes_the_submissions_that_are_there(tmp_path, monkeypatch, capsys):
+    truth = Path("samples/detect/truth.csv").resolve()
+    monkeypatch.chdir(tmp_path)
+    assert "found none; make submissions" in refusal(capsys, "evaluate")
+    for folder in (tmp_path / "submissions", tmp_path / "samples/detect"):
+        folder.mkdir(parents=True)
+    shutil.copy(truth, tmp_path / "submissions/detect.csv")
+    shutil.copy(truth, tmp_path / "samples/detect/truth.csv")
+    assert main(["evaluate"]) == 0
+    table = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert {line[0] for line in table[2:]} == {"detect"}
+    assert ["detect", "exact", "1"] in table
+
+
 def test_a_grey_picture_is_as_good_as_any(photos):
     path = photos["caption"] / SAMPLES["caption"][0].name
     Image.open(path).convert("L").save(path)
