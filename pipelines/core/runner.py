@@ -1,6 +1,6 @@
 """Runs a network over many items; device, dtype, batches, look-ahead, memory and failed items are decided here only."""
 
-import itertools
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Sized
@@ -139,7 +139,7 @@ class Runner:
     def __init__(self, config: RunnerConfig | None = None) -> None:
         self.config = config or RunnerConfig()
         self.device = _device(self.config.device)
-        self.workers = self.config.workers or min(8, torch.get_num_threads())
+        self.workers = self.config.workers or min(8, os.cpu_count() or 1)
         self.reports: list[StageReport] = []
         # What a model's memory allowed is remembered for as long as the model lives.
         self._sizes: WeakKeyDictionary[BatchModel[Any, Any], BatchSize] = WeakKeyDictionary()
@@ -205,17 +205,17 @@ class Runner:
         ahead: deque[tuple[list[tuple[int, Item]], Future[Batch]]] = deque()
         try:
             while True:
-                for group in itertools.islice(groups, max(1, self.workers * LOOK_AHEAD - len(ahead))):
+                while len(ahead) < self.workers * LOOK_AHEAD and (group := next(groups, None)) is not None:
                     if isinstance(group, _Unreadable):
                         yield group.index, Outcome(cast(Item, group.item), None, group.error)
-                        continue
-                    ahead.append((group, pool.submit(model.prepare, [item for _, item in group])))
+                    else:
+                        ahead.append((group, pool.submit(model.prepare, [item for _, item in group])))
                 if not ahead:
                     return
-                group, prepared = ahead.popleft()
-                report.batch = max(report.batch, len(group))
-                outcomes = self._finish(model, [item for _, item in group], prepared.result, size)
-                yield from zip((index for index, _ in group), outcomes, strict=True)
+                indexed, prepared = ahead.popleft()
+                report.batch = max(report.batch, len(indexed))
+                outcomes = self._finish(model, [item for _, item in indexed], prepared.result, size)
+                yield from zip((index for index, _ in indexed), outcomes, strict=True)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

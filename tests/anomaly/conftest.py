@@ -13,15 +13,6 @@ from pipelines.anomaly.backbone import Backbone, load_backbone
 SIDE = 64
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Tiny networks are fastest on one thread, above all where other programs run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="session")
 def backbone_folder(tmp_path_factory) -> Path:
     """timm's smallest ResNet with random weights, as the hub has such folders."""

@@ -2,22 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from pipelines.core.images import Sample
 from tests import tiny
 
 SIZES_WH = [(40, 30), (64, 64), (30, 80), (120, 50), (33, 47), (90, 90), (51, 20)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Tiny networks are fastest on one thread, above all where other programs run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -99,6 +99,20 @@ def test_batches_hold_one_shape_and_order_is_kept():
     assert max(map(len, model.batches)) == 4
 
 
+class Shapeless(Doubler):
+    def shape_key(self, item: int) -> int:
+        if item not in (0, 29):
+            raise ImageError(f"no shape of {item}")
+        return item
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_any_number_of_items_without_a_shape_in_a_row(workers):
+    outcomes = list(runner(2, workers=workers).run(Shapeless(), range(30)))
+    assert [outcome.item for outcome in outcomes] == list(range(30))
+    assert [outcome.item for outcome in outcomes if outcome.ok] == [0, 29]
+
+
 class Rare(Doubler):
     def shape_key(self, item: int) -> bool:
         return item == 0

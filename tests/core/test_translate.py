@@ -16,15 +16,6 @@ TEXTS = ["a dog", "three red cats and two green cars under the apples", "a photo
 BUNDLED = Path("mini/weights/nllb")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Tiny networks are fastest on one thread, above all where other programs run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tiny.nllb(tmp_path_factory.mktemp("nllb"))

@@ -25,15 +25,6 @@ YOLO_NAMES = ["Dog", "cat", "traffic light"]
 SIZES_WH = [(64, 64), (60, 90), (90, 60), (66, 64), (200, 70), (61, 64), (72, 64)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Tiny networks are fastest on one thread, above all where other programs run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="session")
 def dino_folder(tmp_path_factory) -> Path:
     """A Grounding DINO with random weights, of a Swin and a BERT of a few layers, and a text limit of 16 tokens."""
