@@ -1,7 +1,6 @@
 """Loads a timm network as a feature extractor, with what it wants of a picture and what tells it from any other."""
 
 import contextlib
-import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from safetensors import SafetensorError
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
-from pipelines.core.checkpoints import WEIGHTS, resolve
+from pipelines.core.checkpoints import WEIGHTS, file_hash, resolve
 from pipelines.core.errors import CheckpointError
 from pipelines.core.preprocess import PreprocessSpec, spec_of_timm
 
@@ -80,7 +79,7 @@ def load_backbone(
         "mean": list(spec.mean),
         "std": list(spec.std),
         "interpolation": spec.interpolation,
-        "fingerprint": _fingerprint(weights),
+        "fingerprint": file_hash(weights).hexdigest()[:16],
     }
     return Backbone(module, architecture, indices, spec, identity)
 
@@ -163,15 +162,6 @@ def _spec(
     own = {key: config.get(key) for key in ("mean", "std", "interpolation")}
     own |= {key: value for key, value in (("mean", mean), ("std", std)) if value is not None}
     return spec_of_timm({**own, **squash})
-
-
-def _fingerprint(weights: Path) -> str:
-    """SHA-256 (first 16 hex digits) of the weights' file, whatever folder it lies in."""
-    digest = hashlib.sha256()
-    with weights.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:16]
 
 
 @contextlib.contextmanager

@@ -45,15 +45,21 @@ def resolve(checkpoint: str, hub: Hub | None = None) -> Path:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 (first 16 hex digits) over the names and bytes of a checkpoint folder's weights and config.json."""
+    """SHA-256 (first 16 hex digits) over the names and hashes of a checkpoint folder's weights and config.json."""
     digest = hashlib.sha256()
     for path in sorted([*folder.glob(WEIGHTS), *folder.glob("config.json")]):
         digest.update(path.name.encode())
-        with path.open("rb") as file:
-            digest.update(
-                hashlib.file_digest(file, "sha256").digest() if hasattr(hashlib, "file_digest") else file.read()
-            )
+        digest.update(file_hash(path).digest())
     return digest.hexdigest()[:16]
+
+
+def file_hash(path: Path) -> "hashlib._Hash":
+    """SHA-256 of a file, read in blocks: weights may be larger than memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest
 
 
 def _checked(folder: Path, checkpoint: str) -> Path:

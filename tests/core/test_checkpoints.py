@@ -1,5 +1,6 @@
 """Checkpoints: a folder with config.json and safetensors, or a sentence that says what is missing."""
 
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -50,6 +51,13 @@ def test_the_fingerprint_follows_the_weights(tmp_path):
     assert before == fingerprint(folder)
     (folder / "model.safetensors").write_text("v")
     assert fingerprint(folder) != before
+
+
+def test_a_fingerprint_is_the_same_on_every_python(tmp_path):
+    folder = checkpoint(tmp_path / "m", config_json="{}", model_safetensors="w")
+    parts = [(name, (folder / name).read_bytes()) for name in ("config.json", "model.safetensors")]
+    whole = b"".join(name.encode() + sha256(data).digest() for name, data in parts)
+    assert fingerprint(folder) == sha256(whole).hexdigest()[:16]
 
 
 class FakeHub:
