@@ -60,13 +60,15 @@ lock: setup ## pin the newest versions of what pyproject.toml names into require
 	$(BIN)/uv pip compile --universal --python-version 3.10 --group dev --upgrade --no-annotate --no-emit-index-url \
 	  --custom-compile-command "make lock" --quiet pyproject.toml --output-file requirements.lock
 
-mini: setup ## draw the samples and train the bundled models again, from nothing (about an hour and a half on 2 cores)
+mini: setup ## draw the samples, train the bundled models again and measure them (hours on 2 cores)
 	$(BIN)/python -m mini.draw_samples
 	$(BIN)/python -m mini.draw_textures
 	$(BIN)/python -m mini.train_backbone
 	$(BIN)/python -m mini.train_translator
 	$(BIN)/python -m mini.train_detector
 	$(BIN)/python -m mini.train_captioner
+	$(BIN)/python -m mini.train_clip
+	$(BIN)/python -m mini.evaluate --seed 12345 --write
 
 clean: ## remove the virtual environment and caches
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

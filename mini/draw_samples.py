@@ -1,22 +1,31 @@
-"""Draws the caption and detect samples, with their truth and blank submissions, from seeds that training never saw."""
+"""Draws the caption, detect and search samples, with their truth, from seeds that training never saw."""
 
 import argparse
 import csv
+import itertools
 import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mini.world import CAPTION_SAMPLE_SEED, DETECT_SAMPLE_SEED, KINDS, Scene, korean_sentence, scene, sentence
+from mini.world import (
+    CAPTION_SAMPLE_SEED,
+    DETECT_SAMPLE_SEED,
+    KINDS,
+    SEARCH_SAMPLE_SEED,
+    Scene,
+    korean_sentence,
+    scene,
+    sentence,
+)
 
 SAMPLES = Path("samples")
-IMAGES_A_TASK = 60
+IMAGES_A_TASK, SEARCHED_IMAGES = 60, 200
 SIZE_PX = 160
 
 ASKED_KINDS = ("dog", "cat", "bird", "car", "bicycle", "apple", "tree", "umbrella")
 """The kinds that the detect samples count, a column each."""
-DISTRACTORS = tuple(kind for kind in KINDS if kind not in ASKED_KINDS)
 
 
 def draw_caption_samples(folder: Path) -> None:
@@ -48,11 +57,31 @@ def draw_detect_samples(folder: Path) -> None:
     (folder / "truth_boxes.json").write_text(boxes + "\n", encoding="utf-8")
 
 
-def detect_scene(rng: random.Random) -> Scene:
+def detect_scene(rng: random.Random, asked: Sequence[str] = ASKED_KINDS) -> Scene:
     """Draw 1 to 6 objects of two to four asked kinds and, in half of the scenes, of one kind that nobody asks for."""
-    asked = rng.sample(ASKED_KINDS, rng.randint(2, 4))
-    distractors = rng.sample(DISTRACTORS, rng.randint(0, 1))
-    return scene(rng, SIZE_PX, kinds=[*asked, *distractors])
+    shown = rng.sample(asked, rng.randint(2, 4))
+    distractors = rng.sample([kind for kind in KINDS if kind not in asked], rng.randint(0, 1))
+    return scene(rng, SIZE_PX, kinds=[*shown, *distractors])
+
+
+def draw_search_samples(folder: Path) -> None:
+    """Write images/ of scenes that all differ in what they show, and truth.csv (image, caption in Korean, english)."""
+    scenes = (scene(random.Random(SEARCH_SAMPLE_SEED + index), SIZE_PX) for index in itertools.count())
+    rows = []
+    for index, drawn in enumerate(distinct(scenes, SEARCHED_IMAGES)):
+        counts = Counter(drawn.kinds)
+        rows.append([save_image(drawn, folder, index), korean_sentence(counts), sentence(counts)])
+    write_csv(folder / "truth.csv", ["image", "caption", "english"], rows)
+
+
+def distinct(scenes: Iterable[Scene], count: int) -> list[Scene]:
+    """The first `count` scenes that all differ in what they show, so that a sentence means one of them."""
+    by_sentence: dict[str, Scene] = {}
+    for drawn in scenes:
+        by_sentence.setdefault(sentence(Counter(drawn.kinds)), drawn)
+        if len(by_sentence) == count:
+            break
+    return list(by_sentence.values())
 
 
 def coco(scenes: dict[str, Scene]) -> dict[str, list[dict[str, object]]]:
@@ -95,13 +124,16 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def main() -> None:
-    """Draw both tasks' samples; the files come out the same every time."""
+    """Draw the three tasks' samples; the files come out the same every time."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=SAMPLES, help="where caption/ and detect/ go (%(default)s)")
+    parser.add_argument(
+        "--folder", type=Path, default=SAMPLES, help="where caption/, detect/ and search/ go (%(default)s)"
+    )
     folder = parser.parse_args().folder
     draw_caption_samples(folder / "caption")
     draw_detect_samples(folder / "detect")
-    print(f"{IMAGES_A_TASK} scenes each drawn to {folder / 'caption'} and {folder / 'detect'}")
+    draw_search_samples(folder / "search")
+    print(f"{IMAGES_A_TASK} scenes each drawn to caption and detect in {folder}, {SEARCHED_IMAGES} to search")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Trains the bundled Grounding DINO from nothing on scenes of the mini world, and says how well it counts.
+"""Trains the bundled Grounding DINO from nothing on scenes of the mini world.
 
 What makes it learn in half an hour on one core:
 1. A loss for the encoder's proposals (`detection_loss`): transformers' own gives their heads no gradient at all.
@@ -41,13 +41,12 @@ from mini.detector import (
     backbone_config,
     best_threshold,
     class_scores,
-    figures,
     make_model,
     make_tokenizer,
     prompt_ids,
     word_places,
 )
-from mini.training import Training
+from mini.training import Training, write_record
 from mini.world import KINDS, TRAINING_SEEDS, VALIDATION_SEEDS, Scene, scene
 
 WEIGHTS = Path("mini/weights/grounding-dino")
@@ -56,8 +55,6 @@ BACKBONE_STEPS, BACKBONE_BATCH, BACKBONE_RATE = 800, 24, 2e-3
 STEPS, BATCH, RATE = 1500, 16, 5e-4
 STRIDE_PX = 8  # of the finest feature level
 PROMPT_KINDS = (3, 10)
-THRESHOLD_SEEDS = VALIDATION_SEEDS[: len(VALIDATION_SEEDS) // 2]  # batches, apart from those that the figures are of
-FIGURE_SEEDS = VALIDATION_SEEDS[len(VALIDATION_SEEDS) // 2 :]
 
 
 # --- what it is shown
@@ -144,14 +141,14 @@ def train_backbone(steps: int, run: Path) -> tuple[ResNetBackbone, float]:
     """Train the ResNet to say which kind is where, up to `steps`; the network and the seconds that all steps took."""
     backbone = ResNetBackbone(backbone_config())
     trained = nn.ModuleDict({"backbone": backbone, "head": KindHead(backbone.channels)})
-    training = Training(trained, [{"params": trained.parameters(), "lr": BACKBONE_RATE}], steps, run)
+    training = Training(trained, [torch.optim.AdamW(trained.parameters(), lr=BACKBONE_RATE)], steps, run)
     for step in training.steps_left():
         rng = random.Random(TRAINING_SEEDS[-1 - step])
         scenes = [scene(rng, SIZE_PX) for _ in range(BACKBONE_BATCH)]
         logits = trained["head"](backbone(as_pixels(scenes)).feature_maps)
         target = kind_map(scenes)
         right = (logits.argmax(1) == target.argmax(1))[target.amax(1) > 0].float().mean()
-        training.learn(focal_loss(logits, target), clip=1.0, note=f"kind right in {right:.0%} of cells")
+        training.learn({"focal": focal_loss(logits, target)}, clip=1.0, figures={"right cells": right.item()})
     return backbone, training.seconds
 
 
@@ -192,19 +189,19 @@ def predictions(
 
 def train_detector(
     steps: int, backbone: ResNetBackbone, tokenizer: BertTokenizer, run: Path
-) -> tuple[GroundingDinoForObjectDetection, float]:
-    """Train the detector from that backbone, up to `steps`; the network and the seconds that all steps took."""
+) -> tuple[GroundingDinoForObjectDetection, Training]:
+    """Train the detector from that backbone, up to `steps`."""
     model = make_model()
     inner = model.model.backbone.conv_encoder.model
     inner.load_state_dict({name: value for name, value in backbone.state_dict().items() if "num_batches" not in name})
     others = [parameter for name, parameter in model.named_parameters() if ".conv_encoder." not in name]
     groups = [{"params": inner.parameters(), "lr": 0.1 * RATE}, {"params": others, "lr": RATE}]
-    training = Training(model, groups, steps, run)
+    training = Training(model, [torch.optim.AdamW(groups)], steps, run)
     for step in training.steps_left():
         batch = draw_batch(random.Random(TRAINING_SEEDS[step]))
         loss = detection_loss(model, prompt_ids(tokenizer, batch.prompt, len(batch.scenes)), batch)
-        training.learn(loss, clip=0.1)
-    return model, training.seconds
+        training.learn({"detection": loss}, clip=0.1)
+    return model, training
 
 
 # --- the result
@@ -237,37 +234,34 @@ def save(model: GroundingDinoForObjectDetection, tokenizer: BertTokenizer) -> No
 
 
 def main() -> None:
-    """Train, save to the weights folder, load from there and record how good that is on fresh scenes."""
+    """Train, save to the weights folder, and record the score threshold that counts best on fresh scenes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backbone-steps", type=int, default=BACKBONE_STEPS, help="the backbone's (%(default)s)")
     parser.add_argument("--steps", type=int, default=STEPS, help="the detector's (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the first weights (%(default)s)")
-    parser.add_argument("--batches", type=int, default=60, help=f"of {BATCH} fresh scenes to measure on (%(default)s)")
+    parser.add_argument(
+        "--batches", type=int, default=60, help=f"of {BATCH} fresh scenes for the threshold (%(default)s)"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads (%(default)s)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     tokenizer = make_tokenizer()
     backbone, backbone_seconds = train_backbone(options.backbone_steps, RUNS / "detector_backbone.pt")
-    model, seconds = train_detector(options.steps, backbone, tokenizer, RUNS / "detector.pt")
+    model, training = train_detector(options.steps, backbone, tokenizer, RUNS / "detector.pt")
     save(model, tokenizer)
     saved = GroundingDinoForObjectDetection.from_pretrained(WEIGHTS, dtype=torch.float32)
-    threshold = best_threshold(ask(saved, tokenizer, THRESHOLD_SEEDS[: options.batches]))
+    threshold = best_threshold(ask(saved, tokenizer, VALIDATION_SEEDS[: options.batches]))
     record = {
-        "score_threshold": threshold,
-        **figures(ask(saved, tokenizer, FIGURE_SEEDS[: options.batches]), threshold),
-        "scenes": options.batches * BATCH,
+        "batch": BATCH,
         "backbone_steps": options.backbone_steps,
         "backbone_batch": BACKBONE_BATCH,
         "backbone_seconds": round(backbone_seconds),
-        "steps": options.steps,
-        "batch": BATCH,
         "seed": options.seed,
-        "training_seconds": round(seconds),
-        "machine": f"{os.cpu_count()} CPU cores, {options.threads} threads",
+        "score_threshold": threshold,
+        "threshold_scenes": options.batches * BATCH,
     }
-    (WEIGHTS / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(record, indent=2))
+    write_record(WEIGHTS, training, record)
 
 
 if __name__ == "__main__":
