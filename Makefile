@@ -38,7 +38,7 @@ anomaly: setup ## normal and test photos -> anomaly scores: submissions/anomaly.
 	$(RUN) anomaly --config $(CONFIGS)/anomaly.yaml $(ARGS)
 
 evaluate: setup ## score submissions/*.csv against the samples' truth
-	$(RUN) evaluate
+	$(RUN) evaluate --config $(CONFIGS)/evaluate.yaml
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest

@@ -35,6 +35,31 @@ TASKS: dict[str, tuple[Callable[[], tuple[Any, Any, Any]], str]] = {
 }
 
 
+def _caption_scoring() -> tuple[Any, Any]:
+    from pipelines.caption.evaluate import CaptionScoring, evaluate
+
+    return CaptionScoring, evaluate
+
+
+def _detect_scoring() -> tuple[Any, Any]:
+    from pipelines.detect.evaluate import DetectScoring, evaluate
+
+    return DetectScoring, evaluate
+
+
+def _anomaly_scoring() -> tuple[Any, Any]:
+    from pipelines.anomaly.evaluate import AnomalyScoring, evaluate
+
+    return AnomalyScoring, evaluate
+
+
+EVALUATIONS: dict[str, Callable[[], tuple[Any, Any]]] = {
+    "caption": _caption_scoring,
+    "detect": _detect_scoring,
+    "anomaly": _anomaly_scoring,
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; the exit code is 0, or 2 with one line on standard error where the user can mend something."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -54,13 +79,9 @@ def _dispatch(words: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, description) in TASKS.items():
         commands.add_parser(name, help=description, add_help=False)
-    _add_evaluate(commands.add_parser("evaluate", help="scores submissions against their truth"))
+    commands.add_parser("evaluate", help="scores submissions against their truth", add_help=False)
     known, rest = parser.parse_known_args(words)
-    if known.command == "evaluate":
-        if rest:
-            parser.error(f"unrecognized arguments: {' '.join(rest)}")
-        return _evaluate(known)
-    return _run(known.command, rest)
+    return _evaluate(rest) if known.command == "evaluate" else _run(known.command, rest)
 
 
 def _run(task: str, words: list[str]) -> int:
@@ -78,17 +99,27 @@ def _run(task: str, words: list[str]) -> int:
     return 0
 
 
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", nargs="?", choices=list(TASKS), help="one task; without it all that have a submission")
-    parser.add_argument("--submission", type=Path, help="CSV to score (default: submissions/TASK.csv)")
-    parser.add_argument("--truth", type=Path, help="CSV with the truth (default: samples/TASK/truth.csv)")
+def _evaluate(words: list[str]) -> int:
+    from pipelines.core.config import add_flags, given_flags, load_config
+    from pipelines.evaluation import evaluate_all, evaluate_task
 
-
-def _evaluate(arguments: argparse.Namespace) -> int:
-    from pipelines.evaluation import evaluate
-
-    tasks = [arguments.task] if arguments.task else list(TASKS)
-    evaluate(tasks, arguments.submission, arguments.truth)
+    parser = argparse.ArgumentParser(prog="python -m pipelines evaluate", allow_abbrev=False)
+    parser.add_argument("--config", type=Path, help="settings file (YAML) with a part for each task")
+    tasks = parser.add_subparsers(dest="task", metavar="TASK", help="without it, every task that the settings file has")
+    for name, load in EVALUATIONS.items():
+        if name in words:  # the others are not imported
+            add_flags(tasks.add_parser(name, allow_abbrev=False), load()[0])
+        else:
+            tasks.add_parser(name)
+    arguments = parser.parse_args(words)
+    if arguments.task is None and arguments.config is None:
+        parser.error(f"expected a task ({', '.join(EVALUATIONS)}) or --config with settings for several")
+    if arguments.task:
+        kind, evaluate = EVALUATIONS[arguments.task]()
+        settings = load_config(arguments.config, kind, given_flags(arguments), part=arguments.task)
+        evaluate_task(arguments.task, settings, evaluate)
+    else:
+        evaluate_all(arguments.config, EVALUATIONS)
     return 0
 
 

@@ -1,47 +1,75 @@
-"""`evaluate`: the scores of submissions against their truth, as one table."""
+"""`evaluate`: what a submission scores against its truth, as a table and as a JSON file beside the submission."""
 
-import importlib
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
-import pandas as pd
-
+from pipelines.core.config import load_config, parts
 from pipelines.core.errors import InputError
-from pipelines.core.images import read_table
+from pipelines.core.scores import Evaluation
+from pipelines.core.submission import write_whole
 
-SUBMISSIONS, TRUTHS = Path("submissions"), Path("samples")
-
-
-def evaluate(tasks: Sequence[str], submission: Path | None = None, truth: Path | None = None) -> None:
-    """Prints a table of the scores of one task, or of those among several that have a submission.
-
-    Raises InputError where a file is missing or the ids differ.
-    """
-    if len(tasks) > 1:
-        if submission or truth:
-            raise InputError("expected a task's name before --submission or --truth, found none; say whose they are")
-        tasks = [task for task in tasks if (SUBMISSIONS / f"{task}.csv").exists()]
-        if not tasks:
-            raise InputError(
-                f"expected submissions such as {SUBMISSIONS / 'caption.csv'}, found none; make submissions"
-            )
-    rows: list[tuple[str, str, str]] = []
-    for task in tasks:
-        module = importlib.import_module(f"pipelines.{task}.evaluate")
-        scores: dict[str, float] = module.scores(
-            _frame(submission or SUBMISSIONS / f"{task}.csv"), _frame(truth or TRUTHS / task / "truth.csv")
-        )
-        rows += [(task, name, f"{value:.4g}") for name, value in scores.items()]
-    _print_table([("task", "score", "value"), *rows])
+ENDING = ".scores.json"
 
 
-def _frame(path: Path) -> pd.DataFrame:
-    table = read_table(path)
-    return pd.DataFrame(table.rows, columns=table.columns, dtype=str)
+class Scoring(Protocol):
+    """What the settings of every task's evaluation have."""
+
+    @property
+    def submission(self) -> Path: ...
+    @property
+    def truth(self) -> Path: ...
 
 
-def _print_table(rows: list[tuple[str, str, str]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+Settings = TypeVar("Settings", bound=Scoring)
+
+
+def evaluate_task(task: str, settings: Settings, evaluate: Callable[[Settings], Evaluation]) -> Evaluation:
+    """Scores one task's submission, shows the table and writes the JSON file. Raises InputError."""
+    found = evaluate(settings)
+    rows = [(score.name, f"{score.value:.4g}", score.by) for score in found.scores]
+    print_table([(task, "value", "by"), *rows])
+    for line in found.lines:
+        print(line)
+    record = {
+        "task": task,
+        "submission": str(settings.submission),
+        "truth": str(settings.truth),
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "scores": [asdict(score) for score in found.scores],
+        **found.details,
+    }
+    write_scores(settings.submission, record)
+    return found
+
+
+def evaluate_all(config: Path, evaluations: Mapping[str, Callable[[], tuple[Any, Any]]]) -> None:
+    """Scores what there is of the submissions that a settings file names. Raises InputError where there is none."""
+    missing = []
+    for task in parts(config, list(evaluations)):
+        kind, evaluate = evaluations[task]()
+        settings = load_config(config, kind, part=task)
+        if settings.submission.exists():
+            evaluate_task(task, settings, evaluate)
+            print()
+        else:
+            missing.append(settings.submission)
+    if len(missing) == len(parts(config, list(evaluations))):
+        raise InputError(f"expected submissions such as {missing[0]}, found none; make submissions")
+
+
+def write_scores(submission: Path, record: Mapping[str, Any]) -> None:
+    """Writes `<submission>.scores.json` beside the submission, whole or not at all."""
+    text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+    write_whole(submission.with_suffix(ENDING), text)
+
+
+def print_table(rows: list[tuple[str, ...]]) -> None:
+    """Prints rows in columns, the first one underlined."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         if number == 0:

@@ -177,30 +177,48 @@ def test_an_output_that_cannot_be_written(photos, tmp_path, capsys):
     assert "cannot be made" in error
 
 
-def test_evaluate_prints_a_table(photos, tmp_path, capsys):
+def test_evaluate_prints_a_table_and_writes_it(photos, tmp_path, capsys):
     truth = tmp_path / "truth.csv"
     truth.write_text("image,count\na.jpg,2\nb.jpg,0\n")
     submission = tmp_path / "submission.csv"
     submission.write_text("image,count\nb.jpg,0\na.jpg,1\n")
     assert main(["evaluate", "detect", "--submission", str(submission), "--truth", str(truth)]) == 0
     table = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert table[0] == ["task", "score", "value"]
-    assert ["detect", "mae", "0.5"] in table
-    assert "task's name" in refusal(capsys, "evaluate", "--submission", str(submission))
+    assert table[0] == ["detect", "value", "by"]
+    assert ["mae", "0.5", "numpy"] in [line[:3] for line in table]
+    record = json.loads((tmp_path / "submission.scores.json").read_text(encoding="utf-8"))
+    assert {score["name"]: score["value"] for score in record["scores"]}["mae"] == 0.5
+    assert record["submission"] == str(submission)
+
+
+def test_evaluate_says_what_it_lacks(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate"])
+    assert "expected a task (caption, detect, anomaly" in capsys.readouterr().err
+    assert "the setting `truth` is missing" in refusal(capsys, "evaluate", "detect", "--submission", "a.csv")
+    files = ["--submission", "a.csv", "--truth", "b.csv"]
+    assert "preset is one of" in refusal(capsys, "evaluate", "caption", *files, "--preset", "mine")
 
 
 def test_evaluate_takes_the_submissions_that_are_there(tmp_path, monkeypatch, capsys):
+    config = str(Path("configs/mini/evaluate.yaml").resolve())
     truth = Path("samples/detect/truth.csv").resolve()
     monkeypatch.chdir(tmp_path)
-    assert "found none; make submissions" in refusal(capsys, "evaluate")
+    assert "found none; make submissions" in refusal(capsys, "evaluate", "--config", config)
     for folder in (tmp_path / "submissions", tmp_path / "samples/detect"):
         folder.mkdir(parents=True)
     shutil.copy(truth, tmp_path / "submissions/detect.csv")
     shutil.copy(truth, tmp_path / "samples/detect/truth.csv")
-    assert main(["evaluate"]) == 0
-    table = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert {line[0] for line in table[2:]} == {"detect"}
-    assert ["detect", "exact", "1"] in table
+    assert main(["evaluate", "--config", config]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("detect") and "caption" not in out
+    assert ["exact", "1"] in [line.split()[:2] for line in out.splitlines()]
+
+
+def test_an_unknown_part_of_the_settings_is_refused(tmp_path, capsys):
+    path = tmp_path / "evaluate.yaml"
+    path.write_text("detekt:\n  submission: a.csv\n")
+    assert "unknown part `detekt`; did you mean `detect`?" in refusal(capsys, "evaluate", "--config", str(path))
 
 
 def test_a_grey_picture_is_as_good_as_any(photos):

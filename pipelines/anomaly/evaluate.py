@@ -1,12 +1,31 @@
 """Scores anomaly submissions against a truth: ranking by `score`, decisions by `label`."""
 
 import math
+from pathlib import Path
 
 import pandas as pd
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
+from pipelines.core.config import schema
 from pipelines.core.errors import InputError
-from pipelines.core.truth import joined
+from pipelines.core.scores import Evaluation, Score, by
+from pipelines.core.truth import joined, read_frame
+
+
+@schema
+class AnomalyScoring:
+    """The settings of the evaluation of anomaly scores and labels."""
+
+    submission: Path
+    """CSV to score, with a column `score` or `label` or both."""
+    truth: Path
+    """CSV with the true `label` of each image, 0 or 1."""
+
+
+def evaluate(settings: AnomalyScoring) -> Evaluation:
+    """Scores a submission's ranking and labels. Raises InputError."""
+    found = scores(read_frame(settings.submission), read_frame(settings.truth))
+    return Evaluation([Score(name, value, by("scikit-learn")) for name, value in found.items()])
 
 
 def scores(submission: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:

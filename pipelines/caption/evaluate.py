@@ -1,35 +1,81 @@
-"""Scores captions against a truth: exact match, chrF and BLEU over characters."""
+"""Scores captions against one or more references each, as papers and contests do."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pandas as pd
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.metrics.chrf import CHRF
 
+from pipelines.caption.metrics import EXACT, References, Texts, chrf, coco, exact, general, nikl, samsung2023
+from pipelines.caption.tokens import Tokenizer
+from pipelines.core.config import schema
 from pipelines.core.errors import InputError
-from pipelines.core.truth import joined
+from pipelines.core.scores import Evaluation, Score
+from pipelines.core.truth import joined, read_frame
+
+CAPTION, ENGLISH = "caption", "english"
+
+PRESETS: Mapping[str, Callable[[Texts, References, Tokenizer], list[Score]]] = {
+    "general": general,
+    "nikl": nikl,
+    "samsung2023": samsung2023,
+    "coco": coco,
+}
+"""What is computed, by name."""
 
 
-def scores(submission: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
-    """How near the captions come to the truth, each from 0 to 100 (every caption right to the letter).
+@schema
+class CaptionScoring:
+    """The settings of the evaluation of captions."""
 
-    Both frames have the id first and a column `caption`; where both have `english`, its exact matches count too. The
-    key of BLEU names its tokenizer, for without it the figure means little. Raises InputError where a column is
-    missing, an id repeats or the ids differ.
+    submission: Path
+    """CSV to score: the id first, and a column `caption`."""
+    truth: Path
+    """CSV with the references: `image,caption`, several rows an image where there are several references."""
+    tokenizer: Tokenizer = "char"
+    """`char` (characters), `ko-mecab` (Korean morphemes) or `13a` (words, for English)."""
+    preset: str = "general"
+    """`general`, or a contest's own: `nikl`, `samsung2023`, `coco`."""
+    worst: int = 5
+    """How many of the captions that are farthest from their references are shown (0 or more)."""
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset is one of {', '.join(PRESETS)}, not {self.preset}")
+        if self.worst < 0:
+            raise ValueError(f"worst is 0 or more, not {self.worst}")
+
+
+def evaluate(settings: CaptionScoring) -> Evaluation:
+    """Scores a submission's captions and shows the worst. Raises InputError."""
+    return score(read_frame(settings.submission), read_frame(settings.truth), settings)
+
+
+def score(submission: pd.DataFrame, truth: pd.DataFrame, settings: CaptionScoring) -> Evaluation:
+    """What the captions score and which are the worst; all shares are 0 to 1, CIDEr-D is 0 to 10.
+
+    Both frames have the id first and a column `caption`; where both have `english`, its exact matches count too. Raises
+    InputError where a column is missing, an id repeats in the submission, or the ids differ.
     """
     for name, table in (("submission", submission), ("truth", truth)):
-        if "caption" not in table.columns:
-            raise InputError(f"expected a column `caption` in the {name}, found {', '.join(map(str, table.columns))}")
-    said, true = joined(submission.fillna("").astype(str), truth.fillna("").astype(str))
-    hypotheses, references = said["caption"].tolist(), [true["caption"].tolist()]
-    found = {
-        "exact": _exact(said["caption"], true["caption"]),
-        "chrF2": CHRF().corpus_score(hypotheses, references).score,
-        # Effective order, so that a caption of fewer than four characters can be right.
-        "BLEU (char)": BLEU(tokenize="char", effective_order=True).corpus_score(hypotheses, references).score,
-    }
-    if "english" in said and "english" in true:
-        found["exact (english)"] = _exact(said["english"], true["english"])
-    return found
+        if CAPTION not in table.columns:
+            raise InputError(f"expected a column `{CAPTION}` in the {name}, found {', '.join(map(str, table.columns))}")
+    said, true = joined(submission.fillna(""), _by_id(truth.fillna("")))
+    captions, references = said[CAPTION].tolist(), true[CAPTION].tolist()
+    scores = PRESETS[settings.preset](captions, references, settings.tokenizer)
+    if ENGLISH in said and ENGLISH in true:
+        scores.append(Score("exact (english)", exact(said[ENGLISH].tolist(), true[ENGLISH].tolist()), EXACT))
+    likeness = [chrf([caption], [texts]) for caption, texts in zip(captions, references, strict=True)]
+    ranked = sorted(zip(likeness, said.index, captions, references, strict=True), key=lambda row: row[0])
+    worst = [row for row in ranked[: settings.worst] if row[0] < 1]
+    return Evaluation(
+        scores,
+        [f"worst by chrF2: {value:.2f} {key}: {said!r}, expected {texts[0]!r}" for value, key, said, texts in worst],
+        {"worst": [dict(zip(("chrF2", "id", "caption", "references"), row, strict=True)) for row in worst]},
+    )
 
 
-def _exact(said: "pd.Series[str]", true: "pd.Series[str]") -> float:
-    return 100 * float((said.str.strip() == true.str.strip()).mean())
+def _by_id(truth: pd.DataFrame) -> pd.DataFrame:
+    """One row an id, its cells the lists of what the id's rows have."""
+    key = truth.columns[0]
+    grouped: pd.DataFrame = truth.groupby(key, sort=False).agg(list).reset_index()
+    return grouped

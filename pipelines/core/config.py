@@ -48,13 +48,18 @@ class DataConfig:
     """The submission to write; a run record of the same name and the ending .json is written beside it."""
 
 
-def load_config(path: Path, kind: type[Schema], overrides: Mapping[str, Any] | None = None) -> Schema:
-    """The settings of `path`, with `overrides` (dotted key -> YAML text or value) put over them.
+def load_config(
+    path: Path | None, kind: type[Schema], overrides: Mapping[str, Any] | None = None, part: str | None = None
+) -> Schema:
+    """The settings of `path`, or of its `part`, with `overrides` (dotted key -> YAML text or value) put over them.
 
-    Raises ConfigError, naming file and key, for unknown, missing or ill-typed keys. Relative paths stay relative to
-    the working directory.
+    Without a path the overrides are all there is. Raises ConfigError, naming file and key, for unknown, missing or
+    ill-typed keys. Relative paths stay relative to the working directory.
     """
-    settings = _read_yaml(path)
+    settings = {} if path is None else _read_yaml(path)
+    if part is not None:
+        settings = dict(settings.get(part) or {})
+    path = Path("the command line") if path is None else path
     for entry in fields(kind):  # type: ignore[arg-type]
         if _nested(entry.type):
             settings.setdefault(entry.name, {})  # so that an error names the key inside the group
@@ -64,6 +69,17 @@ def load_config(path: Path, kind: type[Schema], overrides: Mapping[str, Any] | N
         return TypeAdapter(kind).validate_python(settings)
     except ValidationError as error:
         raise ConfigError(_sentence(path, kind, error.errors(include_url=False), overrides or {})) from None
+
+
+def parts(path: Path, known: Sequence[str]) -> list[str]:
+    """The names of a settings file's parts, in its order. Raises ConfigError for none or an unknown one."""
+    names = list(_read_yaml(path))
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"{path}: unknown part `{name}`; {_hint(name, known)}")
+    if not names:
+        raise ConfigError(f"expected a part for a task ({', '.join(known)}) in {path}, found none")
+    return names
 
 
 def add_flags(parser: argparse.ArgumentParser, kind: type[Any]) -> None:

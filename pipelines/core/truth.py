@@ -1,8 +1,17 @@
 """Lays a submission beside its truth, row by row, or says which ids are not in both."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from pipelines.core.errors import InputError
+from pipelines.core.images import read_table
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """A CSV as text, cell by cell as it stands there, whatever its encoding. Raises InputError."""
+    table = read_table(path)
+    return pd.DataFrame(table.rows, columns=table.columns, dtype=str)
 
 
 def joined(submission: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,13 +1,33 @@
 """Scores counts against the truth, beside what one would score who always says one."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipelines.core.config import schema
 from pipelines.core.errors import InputError
-from pipelines.core.truth import joined
+from pipelines.core.scores import Evaluation, Score, by
+from pipelines.core.truth import joined, read_frame
 
 _Counts = npt.NDArray[np.float64]
+
+
+@schema
+class DetectScoring:
+    """The settings of the evaluation of counts."""
+
+    submission: Path
+    """CSV to score."""
+    truth: Path
+    """CSV with the true counts, of the same ids and columns."""
+
+
+def evaluate(settings: DetectScoring) -> Evaluation:
+    """Scores a submission's counts. Raises InputError."""
+    found = scores(read_frame(settings.submission), read_frame(settings.truth))
+    return Evaluation([Score(name, value, by("numpy")) for name, value in found.items()])
 
 
 def scores(submission: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
