@@ -53,10 +53,17 @@ def _anomaly_scoring() -> tuple[Any, Any]:
     return AnomalyScoring, evaluate
 
 
+def _search_scoring() -> tuple[Any, Any]:
+    from pipelines.search.evaluate import SearchScoring, evaluate
+
+    return SearchScoring, evaluate
+
+
 EVALUATIONS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "caption": _caption_scoring,
     "detect": _detect_scoring,
     "anomaly": _anomaly_scoring,
+    "search": _search_scoring,
 }
 
 

@@ -1,0 +1,96 @@
+"""Scores photo search: how far up the photo stands that a caption was written of."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.core.config import schema
+from pipelines.core.errors import InputError
+from pipelines.core.scores import Evaluation, Score
+from pipelines.core.truth import read_frame
+
+DEPTHS = (1, 5, 10)
+OURS = "ours"
+
+
+@schema
+class SearchScoring:
+    """The settings of the evaluation of search results."""
+
+    submission: Path
+    """CSV of the results: `caption,image,score`, a row for each photo found for a caption; the highest score is best."""
+    truth: Path
+    """CSV `image,caption`: the photos that the captions were written of, one or more captions a photo."""
+    column: str = "caption"
+    """The truth's column that was asked, such as `english`."""
+    worst: int = 5
+    """How many of the captions whose photo stands lowest are shown (0 or more)."""
+
+    def __post_init__(self) -> None:
+        if self.worst < 0:
+            raise ValueError(f"worst is 0 or more, not {self.worst}")
+
+
+def evaluate(settings: SearchScoring) -> Evaluation:
+    """Scores the results and shows the captions whose photos stand lowest. Raises InputError."""
+    truth = read_frame(settings.truth)
+    ranks = right_ranks(read_frame(settings.submission), truth, settings.column)
+    lowest = sorted(ranks.items(), key=lambda item: -item[1])[: settings.worst]
+    return Evaluation(
+        scores(list(ranks.values())),
+        [f"worst: rank {rank} for {caption!r}" for caption, rank in lowest if rank > 1],
+        {"ranks": dict(ranks)},
+    )
+
+
+def scores(ranks: Sequence[int]) -> list[Score]:
+    """Recall at 1, 5 and 10 (shares, 0 to 1), the mean of 1 / rank, and the median rank (1 is best)."""
+    recalls = [Score(f"recall@{depth}", statistics.fmean(rank <= depth for rank in ranks), OURS) for depth in DEPTHS]
+    mean_reciprocal = statistics.fmean(1 / rank for rank in ranks)
+    return [*recalls, Score("MRR", mean_reciprocal, OURS), Score("median rank", float(statistics.median(ranks)), OURS)]
+
+
+def right_ranks(results: pd.DataFrame, truth: pd.DataFrame, column: str = "caption") -> Mapping[str, int]:
+    """For each caption the rank, from 1, of the best placed photo that it was written of.
+
+    `results` has the columns caption, image and score, `truth` the id first and `column`; both hold text. A photo that
+    is not among the results stands right after them; of equal scores the earlier row is first. Raises InputError for
+    missing columns, captions without results, results for other captions, or scores that are no numbers.
+    """
+    for name, table, wanted in (("submission", results, ["caption", "image", "score"]), ("truth", truth, [column])):
+        lacking = [each for each in wanted if each not in table.columns]
+        if lacking:
+            found = ", ".join(map(str, table.columns))
+            raise InputError(f"expected the columns {', '.join(wanted)} in the {name}, found {found}")
+    right = {caption: set(rows[truth.columns[0]]) for caption, rows in truth.groupby(column, sort=False)}
+    found_for = dict(tuple(results.groupby("caption", sort=False)))
+    for where, extra in (("truth", right.keys() - found_for.keys()), ("submission", found_for.keys() - right.keys())):
+        if extra:
+            some = ", ".join(repr(caption) for caption in sorted(extra)[:3])
+            raise InputError(
+                f"expected the same captions in submission and truth, found {len(extra)} only in the {where}, "
+                f"such as {some}"
+            )
+    if not right:
+        raise InputError("expected rows in the truth, found none")
+    return {caption: _rank(found_for[caption], images) for caption, images in right.items()}
+
+
+def _rank(results: pd.DataFrame, right: set[str]) -> int:
+    """The place of the first right image, or the one after the last."""
+    rows = [(_number(score), image) for score, image in zip(results["score"], results["image"], strict=True)]
+    ordered = [image for _, image in sorted(rows, key=lambda row: -row[0])]
+    return next((place for place, image in enumerate(ordered, start=1) if image in right), len(ordered) + 1)
+
+
+def _number(cell: object) -> float:
+    try:
+        value = float(str(cell))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"expected numbers in column `score` of the submission, found {cell!r}")
+    return value
