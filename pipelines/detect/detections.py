@@ -29,8 +29,8 @@ class Detections:
     """float32 (N,), 0 to 1."""
     class_ids: Tensor
     """int64 (N,): each object's place among the query's classes."""
-    saturated: bool = False
-    """Whether every slot of the detector held an object: there may be more than it could say."""
+    full_above: float = 0.0
+    """Every slot of the detector (in one of its passes) scored above this: at a threshold below there may be more."""
 
     def __post_init__(self) -> None:
         count = len(self.xyxy)
@@ -44,7 +44,7 @@ class Detections:
 
     def __getitem__(self, keep: Tensor) -> "Detections":
         """The objects at the places `keep`, or where the bool mask `keep` is True."""
-        return Detections(self.xyxy[keep], self.scores[keep], self.class_ids[keep], self.saturated)
+        return Detections(self.xyxy[keep], self.scores[keep], self.class_ids[keep], self.full_above)
 
 
 class Detector(BatchModel[Query, Detections], Protocol):

@@ -155,6 +155,6 @@ def _above(rows: Tensor, threshold: float) -> Detections:
     """The rows (passes, queries, 6) of xyxy, score and class as Detections."""
     if not rows.isfinite().all():
         raise FloatingPointError("the detector's numbers overflowed; run it with --precision fp32")
-    kept = rows[..., 4] > threshold
-    found = rows[kept]
-    return Detections(found[:, :4], found[:, 4], found[:, 5].long(), bool(kept.all(dim=-1).any()))
+    scores = rows[..., 4]
+    found = rows[scores > threshold]
+    return Detections(found[:, :4], found[:, 4], found[:, 5].long(), scores.amin(dim=-1).max().item())

@@ -98,6 +98,9 @@ class DetectPipeline:
         )
         self.classes = tuple(dict.fromkeys(self.english[prompt].text for prompt in prompts))
         self.detector.check(self.classes)
+        several = len(self.fields) > 1
+        self.places = [self.classes.index(self.english[prompt].text) for prompt in prompts] if several else [0]
+        """Each field's place among a query's classes."""
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Detections]]:
         """One Outcome per sample, in order, with what is left after NMS; boxes and images are written on the way."""
@@ -105,34 +108,30 @@ class DetectPipeline:
         boxes = None if self.config.boxes is None else BoxFile(self.config.boxes)
         words = {english.text: clean(prompt) for prompt, english in self.english.items()}
         self.saturated.clear()  # the record is of the latest run
-        found = self.runner.run(self.detector, [query for query in queries if isinstance(query, Query)], stage="detect")
-        for sample, query in zip(samples, queries, strict=True):
-            if isinstance(query, str):
-                yield Outcome(sample, None, query)
-                continue
-            outcome = next(found)
-            if outcome.result is None:
-                yield Outcome(sample, None, outcome.error)
+        for query, outcome in zip(queries, self._detect(samples, queries), strict=True):
+            if isinstance(query, str) or outcome.result is None:
+                yield outcome
                 continue
             objects = suppress(outcome.result, self.config.nms_iou, self.config.nms_across_classes)
-            if objects.saturated:
-                self.saturated.append(sample.id)
+            if objects.full_above > self.config.box_threshold:
+                self.saturated.append(outcome.item.id)
             if boxes is not None:
                 boxes.add(query, objects)
             if self.config.save_images is not None:
                 draw(query, objects, words, self.config.save_images)
-            yield Outcome(sample, objects)
-        next(found, None)  # lets the run come to its own end
+            yield Outcome(outcome.item, objects)
         if boxes is not None:
             boxes.write()
         self._warn_of_saturation()
 
+    def detect(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Detections]]:
+        """One Outcome per sample, in order, with every box above the threshold, before NMS; nothing is written."""
+        return self._detect(samples, self._queries(samples))
+
     def rows(self, sample: Sample, result: Detections) -> list[Row]:
         """The counts: one, or one a prompt. Prompts of one meaning have the same."""
-        if len(self.fields) == 1:
-            return [{self.fields[0]: len(result)}]
-        counts = count(result, len(self.classes))
-        return [{prompt: counts[self.classes.index(self.english[prompt].text)] for prompt in self.fields}]
+        counts = count(result, max(1, len(self.classes)))
+        return [{field: counts[place] for field, place in zip(self.fields, self.places, strict=True)}]
 
     def blank(self, sample: Sample) -> list[Row]:
         """Counts of 0."""
@@ -147,6 +146,19 @@ class DetectPipeline:
             "nms_iou": self.config.nms_iou,
             "saturated": self.saturated,
         }
+
+    def _detect(
+        self, samples: Sequence[Sample], queries: Sequence[Query | str]
+    ) -> Iterator[Outcome[Sample, Detections]]:
+        """The detector's answers to the queries; a sample without one has its reason."""
+        found = self.runner.run(self.detector, [query for query in queries if isinstance(query, Query)], stage="detect")
+        for sample, query in zip(samples, queries, strict=True):
+            if isinstance(query, str):
+                yield Outcome(sample, None, query)
+            else:
+                outcome = next(found)
+                yield Outcome(sample, outcome.result, outcome.error)
+        next(found, None)  # lets the run come to its own end
 
     def _queries(self, samples: Sequence[Sample]) -> list[Query | str]:
         """What to ask of each sample, or the reason why nothing can be asked."""

@@ -5,10 +5,10 @@ from pipelines.detect.counting import count, suppress
 from pipelines.detect.detections import Detections
 
 
-def detections(rows: list[tuple[list[float], float, int]], saturated: bool = False) -> Detections:
+def detections(rows: list[tuple[list[float], float, int]], full_above: float = 0.0) -> Detections:
     boxes, scores, classes = zip(*rows, strict=True) if rows else ((), (), ())
     return Detections(
-        torch.tensor(boxes).reshape(-1, 4), torch.tensor(scores), torch.tensor(classes, dtype=torch.int64), saturated
+        torch.tensor(boxes).reshape(-1, 4), torch.tensor(scores), torch.tensor(classes, dtype=torch.int64), full_above
     )
 
 
@@ -17,9 +17,9 @@ ONE, NEAR, FAR = [0.0, 0.0, 10.0, 10.0], [0.0, 0.0, 10.0, 9.0], [50.0, 50.0, 60.
 
 @pytest.mark.parametrize("across_classes", [False, True])
 def test_nothing_found_counts_as_zero(across_classes):
-    found = suppress(detections([], saturated=True), 0.5, across_classes)
+    found = suppress(detections([], full_above=0.25), 0.5, across_classes)
     assert len(found) == 0
-    assert found.saturated
+    assert found.full_above == 0.25
     assert count(found, 3) == [0, 0, 0]
 
 

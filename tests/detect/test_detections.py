@@ -9,7 +9,7 @@ BOXES, SCORES, CLASSES = torch.zeros(2, 4), torch.tensor([0.2, 0.8]), torch.tens
 def test_no_objects():
     found = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     assert len(found) == 0
-    assert not found.saturated
+    assert found.full_above == 0
 
 
 @pytest.mark.parametrize(
@@ -28,5 +28,5 @@ def test_shapes_and_dtypes_are_checked(parts):
 
 
 def test_a_part_of_them():
-    found = Detections(BOXES, SCORES, CLASSES, saturated=True)[SCORES > 0.5]
-    assert (found.scores.tolist(), found.class_ids.tolist(), found.saturated) == (pytest.approx([0.8]), [0], True)
+    found = Detections(BOXES, SCORES, CLASSES, full_above=0.1)[SCORES > 0.5]
+    assert (found.scores.tolist(), found.class_ids.tolist(), found.full_above) == (pytest.approx([0.8]), [0], 0.1)

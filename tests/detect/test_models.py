@@ -157,8 +157,19 @@ def test_boxes_are_those_of_hugging_face(dino_folder, photos, classes, threshold
 
 
 def test_saturation_is_told(dino_folder, photos):
-    assert detect(GroundingDino(dino_folder, 0.0), photos[:1])[0].result.saturated
-    assert not detect(GroundingDino(dino_folder, 0.5), photos[:1])[0].result.saturated
+    """Below its lowest score every query of the network holds a box, whatever the threshold was."""
+    every, some = (detect(GroundingDino(dino_folder, threshold), photos[:1])[0].result for threshold in (0.0, 0.5))
+    assert 0 < some.full_above == every.full_above == every.scores.min() < 0.5
+
+
+def test_one_full_pass_saturates(dino_folder, photos):
+    classes = ("dog", "cat", "bird", "car", "red", "bicycle", "traffic light")
+    detector = GroundingDino(dino_folder, 0.0)
+    assert len(detector.text_passes(classes)) == 2
+    (outcome,) = detect(detector, photos[:1], classes)
+    first = outcome.result.class_ids < detector.text_passes(classes)[1].first
+    lowest = [outcome.result.scores[of_pass].min().item() for of_pass in (first, ~first)]
+    assert outcome.result.full_above == max(lowest)
 
 
 def test_pictures_of_another_size_or_prompt_never_share_a_batch(dino, photos):

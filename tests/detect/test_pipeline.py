@@ -11,6 +11,7 @@ from pipelines.core.errors import ConfigError, InputError, SubmissionError
 from pipelines.core.images import Sample
 from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.core.submission import read_schema, write_submission
+from pipelines.detect.counting import suppress
 from pipelines.detect.evaluate import scores
 from pipelines.detect.pipeline import DetectConfig, DetectPipeline, TranslationConfig, samples
 from tests import tiny
@@ -181,6 +182,19 @@ def test_boxes_are_suppressed(make):
         corner, far = xyxy[:, None, :2].maximum(xyxy[None, :, :2]), xyxy[:, None, 2:].minimum(xyxy[None, :, 2:])
         shared = (far - corner).clamp(min=0).prod(-1).fill_diagonal_(0)
         assert shared.max() < 1e-3
+
+
+def test_every_box_without_nms(make, tmp_path):
+    settings = {"prompts": ["dog", "cat"], "nms_iou": 0.3, "boxes": tmp_path / "boxes.csv"}
+    pipeline, found = make(**settings)
+    bad = Sample("bad", tmp_path / "nothing.jpg")
+    every = list(pipeline.detect([bad, *found]))
+    assert not (tmp_path / "boxes.csv").exists()
+    counted = list(pipeline([bad, *found]))
+    assert not every[0].ok and every[0] == counted[0]
+    for before, after in zip(every[1:], counted[1:], strict=True):
+        assert suppress(before.result, 0.3).xyxy.equal(after.result.xyxy)
+    assert sum(len(outcome.result) for outcome in every[1:]) > sum(len(outcome.result) for outcome in counted[1:])
 
 
 def test_saturated_images_are_recorded(make, capsys):
