@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
     BertTokenizerFast,
     BlipConfig,
     BlipForConditionalGeneration,
     BlipImageProcessor,
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    CLIPProcessor,
     M2M100Config,
     M2M100ForConditionalGeneration,
     NllbTokenizer,
@@ -24,7 +28,12 @@ from transformers import (
     Qwen2_5_VLProcessor,
     Qwen2VLImageProcessor,
     Qwen2VLVideoProcessor,
+    SiglipConfig,
+    SiglipImageProcessor,
+    SiglipModel,
 )
+
+from mini.train_clip import make_tokenizer as clip_tokenizer
 
 ENGLISH = "a photo of one two three dogs cats cars apples and the red blue green on under"
 KOREAN = "강아지 두 마리와 자동차 한 대 그리고 사과 세 개가 나무 아래에 있습니다"
@@ -104,6 +113,38 @@ def qwen_vl(folder: Path) -> Path:
     return folder
 
 
+def clip(folder: Path, size: int = 32) -> Path:
+    """CLIP with its own tokenizer over the mini world's words."""
+    tokenizer = clip_tokenizer()
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    text = {
+        "vocab_size": len(tokenizer), "max_position_embeddings": 16, "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+    }  # fmt: skip
+    vision = shape | {"image_size": size, "patch_size": 8}
+    _save(CLIPModel, CLIPConfig(text_config=shape | text, vision_config=vision, projection_dim=24), folder)
+    crop = {"height": size, "width": size}
+    CLIPProcessor(CLIPImageProcessor(size={"shortest_edge": size}, crop_size=crop), tokenizer).save_pretrained(folder)
+    return folder
+
+
+def siglip(folder: Path, size: int = 32) -> Path:
+    """SigLIP, whose texts are padded to its longest, with a word tokenizer."""
+    words = {word: number for number, word in enumerate(["<pad>", "</s>", "?", *f"{ENGLISH} {KOREAN}".split()])}
+    backend = Tokenizer(models.WordLevel(words, "?"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    text = shape | {"vocab_size": len(words), "max_position_embeddings": 16, "projection_size": 32}
+    vision = shape | {"image_size": size, "patch_size": 8}
+    _save(SiglipModel, SiglipConfig(text_config=text, vision_config=vision), folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=backend, eos_token="</s>", pad_token="<pad>", unk_token="?"
+    ).save_pretrained(folder)
+    SiglipImageProcessor(size={"height": size, "width": size}).save_pretrained(folder)
+    return folder
+
+
 def _nllb_tokenizer() -> NllbTokenizer:
     bpe = Tokenizer(models.BPE(unk_token="<unk>"))
     bpe.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -122,7 +163,8 @@ def _save(kind: Any, config: Any, folder: Path, quiet: Iterable[int] = (), **gen
         for parameter in network.parameters():
             if parameter.ndim > 1:
                 parameter.normal_(0, 0.3)
-        head = network.get_output_embeddings() or network.get_input_embeddings()
-        head.weight[list(quiet)] *= 0.01
-    network.generation_config.update(**generation)
+        if network.can_generate():
+            head = network.get_output_embeddings() or network.get_input_embeddings()
+            head.weight[list(quiet)] *= 0.01
+            network.generation_config.update(**generation)
     network.save_pretrained(folder)

@@ -1,14 +1,19 @@
 """Scores captions against one or more references each, as papers and contests do."""
 
+import json
+import statistics
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
 from pipelines.caption.metrics import EXACT, References, Texts, chrf, coco, exact, general, nikl, samsung2023
 from pipelines.caption.tokens import Tokenizer
-from pipelines.core.config import schema
+from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
+from pipelines.core.images import read_samples
 from pipelines.core.scores import Evaluation, Score
 from pipelines.core.truth import joined, read_frame
 
@@ -37,17 +42,50 @@ class CaptionScoring:
     """`general`, or a contest's own: `nikl`, `samsung2023`, `coco`."""
     worst: int = 5
     """How many of the captions that are farthest from their references are shown (0 or more)."""
+    clip: str | None = None
+    """Folder or hub id of a CLIP, SigLIP or SigLIP 2, for CLIPScore."""
+    images: Path | None = None
+    """Folder of the photos, for CLIPScore."""
+    clip_text: Literal["caption", "english"] = "english"
+    """What CLIPScore compares with the photos: the captions, or what they were translated from."""
+    clip_prefix: str = "A photo depicts "
+    """What CLIPScore puts before each text; the paper's own."""
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             raise ValueError(f"preset is one of {', '.join(PRESETS)}, not {self.preset}")
         if self.worst < 0:
             raise ValueError(f"worst is 0 or more, not {self.worst}")
+        if self.clip is not None and self.images is None:
+            raise ValueError("CLIPScore needs the photos: name their folder as images")
 
 
 def evaluate(settings: CaptionScoring) -> Evaluation:
-    """Scores a submission's captions and shows the worst. Raises InputError."""
-    return score(read_frame(settings.submission), read_frame(settings.truth), settings)
+    """Scores a submission's captions and shows the worst. Raises InputError or CheckpointError."""
+    submission = read_frame(settings.submission)
+    if ENGLISH not in submission:
+        submission = _with_english(submission, settings.submission.with_suffix(".json"))
+    found = score(submission, read_frame(settings.truth), settings)
+    if settings.clip is None or settings.images is None:
+        return found
+    clip = clip_score(submission, settings.clip, settings.images, settings)
+    return replace(found, scores=[*found.scores, clip])
+
+
+def clip_score(submission: pd.DataFrame, checkpoint: str, images: Path, settings: CaptionScoring) -> Score:
+    """The mean CLIPScore of a submission's captions. Raises InputError or CheckpointError."""
+    from pipelines.caption.clipscore import clip_scores  # the networks' libraries, which other scores do without
+    from pipelines.core.runner import Runner
+
+    if settings.clip_text not in submission:
+        raise InputError(
+            f"expected a column `{settings.clip_text}` in {settings.submission} or a run record beside it that knows "
+            "the English captions, found neither; give --clip-text caption"
+        )
+    data = DataConfig(images=images, sample_submission=settings.submission)
+    texts = submission[settings.clip_text].tolist()
+    values = clip_scores(read_samples(data), texts, checkpoint, Runner(), settings.clip_prefix)
+    return Score("CLIPScore", statistics.fmean(values), f"ours, {checkpoint}, {settings.clip_text}")
 
 
 def score(submission: pd.DataFrame, truth: pd.DataFrame, settings: CaptionScoring) -> Evaluation:
@@ -79,3 +117,13 @@ def _by_id(truth: pd.DataFrame) -> pd.DataFrame:
     key = truth.columns[0]
     grouped: pd.DataFrame = truth.groupby(key, sort=False).agg(list).reset_index()
     return grouped
+
+
+def _with_english(submission: pd.DataFrame, record: Path) -> pd.DataFrame:
+    """With a column of what the captions were translated from, where the run record has it for every row."""
+    try:
+        captions = json.loads(record.read_text(encoding="utf-8"))["run"]["captions"]
+        english = [captions[key][ENGLISH] for key in submission[submission.columns[0]]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return submission
+    return submission if None in english else submission.assign(**{ENGLISH: english})

@@ -21,7 +21,7 @@ class SearchScoring:
     """The settings of the evaluation of search results."""
 
     submission: Path
-    """CSV of the results: `caption,image,score`, a row for each photo found for a caption; the highest score is best."""
+    """CSV of the results: `caption,image,score`, a row for each photo found for a caption; the highest is best."""
     truth: Path
     """CSV `image,caption`: the photos that the captions were written of, one or more captions a photo."""
     column: str = "caption"
@@ -65,8 +65,8 @@ def right_ranks(results: pd.DataFrame, truth: pd.DataFrame, column: str = "capti
         if lacking:
             found = ", ".join(map(str, table.columns))
             raise InputError(f"expected the columns {', '.join(wanted)} in the {name}, found {found}")
-    right = {caption: set(rows[truth.columns[0]]) for caption, rows in truth.groupby(column, sort=False)}
-    found_for = dict(tuple(results.groupby("caption", sort=False)))
+    right = {str(caption): set(rows[truth.columns[0]]) for caption, rows in truth.groupby(column, sort=False)}
+    found_for = {str(caption): rows for caption, rows in results.groupby("caption", sort=False)}
     for where, extra in (("truth", right.keys() - found_for.keys()), ("submission", found_for.keys() - right.keys())):
         if extra:
             some = ", ".join(repr(caption) for caption in sorted(extra)[:3])

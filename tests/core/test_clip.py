@@ -1,0 +1,83 @@
+"""Photos and texts become the vectors that Hugging Face's own way gives, in batches of any size."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
+from pipelines.core.clip import load_clip
+from pipelines.core.errors import CheckpointError
+from pipelines.core.images import Sample
+from pipelines.core.runner import Runner, RunnerConfig
+from tests import tiny
+
+TEXTS = ["two dogs", "", "강아지 두 마리와 자동차 한 대", "a photo of three cats and the red apples on one", "cats"]
+
+
+@pytest.fixture(scope="module", params=["clip", "siglip"])
+def folder(request, tmp_path_factory):
+    return getattr(tiny, request.param)(tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder, random = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    samples = []
+    for number, size in enumerate([(40, 30), (64, 64), (30, 80), (33, 47), (90, 90)]):
+        path = folder / f"{number}.png"
+        Image.fromarray(random.integers(0, 256, (4, 5, 3), dtype=np.uint8)).resize(size).save(path)
+        samples.append(Sample(path.name, path))
+    return samples
+
+
+def vectors(model, items, batch=2):
+    runner = Runner(RunnerConfig(device="cpu", batch=batch, progress=False))
+    return torch.stack([outcome.result for outcome in runner.run(model, items)])
+
+
+def unit(output):
+    return torch.nn.functional.normalize(output.pooler_output, dim=-1)
+
+
+def test_photos_have_hugging_faces_vectors(folder, photos):
+    images, _ = load_clip(folder)
+    pixels = AutoImageProcessor.from_pretrained(folder)(
+        images=[Image.open(sample.path) for sample in photos], return_tensors="pt"
+    )
+    with torch.inference_mode():
+        expected = unit(AutoModel.from_pretrained(folder).eval().get_image_features(**pixels))
+    found = vectors(images, photos)
+    assert found.shape == expected.shape and found.dtype == torch.float32
+    assert (found * expected).sum(-1).min() > 0.9999
+    assert found.norm(dim=-1) == pytest.approx(np.ones(len(photos)), abs=1e-5)
+    assert (found @ found.T).fill_diagonal_(0).max() < 0.999, "different photos differ"
+
+
+def test_texts_have_hugging_faces_vectors(folder):
+    _, texts = load_clip(folder)
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    padding = "max_length" if model.config.model_type == "siglip" else True
+    tokens = tokenizer(TEXTS, padding=padding, max_length=16, truncation=True, return_tensors="pt")
+    tokens.pop("token_type_ids", None)
+    if model.config.model_type == "siglip":
+        tokens.pop("attention_mask")
+    with torch.inference_mode():
+        expected = unit(model.get_text_features(**tokens))
+    assert (vectors(texts, TEXTS) * expected).sum(-1).min() > 0.9999
+
+
+def test_a_text_has_the_same_vector_in_any_batch(folder):
+    _, texts = load_clip(folder)
+    together, alone = (vectors(texts, TEXTS, batch) for batch in (len(TEXTS), 1))
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_both_sides_share_one_network(folder):
+    images, texts = load_clip(folder)
+    assert images.module is texts.module
+
+
+def test_another_architecture_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="clip or siglip or siglip2"):
+        load_clip(tiny.blip(tmp_path))
