@@ -1,5 +1,6 @@
 """Lays a submission beside its truth, row by row, or says which ids are not in both."""
 
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -33,7 +34,9 @@ def joined(submission: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.DataFrame,
 
 
 def _by_id(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    by_id = table.set_index(table.columns[0])
+    key = table.columns[0]
+    # A name typed on a Mac may have its Hangul in parts (NFD): it is the same name.
+    by_id = table.assign(**{key: [unicodedata.normalize("NFC", str(cell)) for cell in table[key]]}).set_index(key)
     repeated = by_id.index[by_id.index.duplicated()]
     if len(repeated):
         raise InputError(f"expected each id once in the {name}, found {repeated[0]!r} again")
