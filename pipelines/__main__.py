@@ -87,8 +87,10 @@ def _dispatch(words: list[str]) -> int:
     for name, (_, description) in TASKS.items():
         commands.add_parser(name, help=description, add_help=False)
     commands.add_parser("evaluate", help="scores submissions against their truth", add_help=False)
+    commands.add_parser("history", help="shows which settings gave which score", add_help=False)
     known, rest = parser.parse_known_args(words)
-    return _evaluate(rest) if known.command == "evaluate" else _run(known.command, rest)
+    others = {"evaluate": _evaluate, "history": _history}
+    return others[known.command](rest) if known.command in others else _run(known.command, rest)
 
 
 def _run(task: str, words: list[str]) -> int:
@@ -102,7 +104,7 @@ def _run(task: str, words: list[str]) -> int:
     add_flags(parser, config_class)
     arguments = parser.parse_args(words)
     config = load_config(arguments.config, config_class, given_flags(arguments))
-    run_task(config, pipeline_class, samples)
+    run_task(task, config, pipeline_class, samples)
     return 0
 
 
@@ -128,6 +130,12 @@ def _evaluate(words: list[str]) -> int:
     else:
         evaluate_all(arguments.config, EVALUATIONS)
     return 0
+
+
+def _history(words: list[str]) -> int:
+    from pipelines.history import main
+
+    return main(words, list(EVALUATIONS))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every task's command does: settings, samples, pipeline, the checked CSV and its run record."""
+"""What every task's command does: settings, samples, pipeline, the checked CSV, its run record and history."""
 
 import platform
 import sys
@@ -23,6 +23,7 @@ from pipelines.core.submission import (
     write_record,
     write_submission,
 )
+from pipelines.history import content_hash, note_run
 
 PACKAGES = ["torch", "torchvision", "transformers", "timm", "anomalib", "ultralytics", "opencv-python", "pandas"]
 BLANKS_SHOWN = 20
@@ -41,11 +42,12 @@ Config = TypeVar("Config", bound=TaskConfig)
 
 
 def run_task(
+    task: str,
     config: Config,
     make_pipeline: Callable[[Config, Runner], Pipeline[Any]],
     read_samples: Callable[[Config], Sequence[Sample]],
 ) -> Written:
-    """Runs one task from its settings to the written submission and its run record.
+    """Runs one task from its settings to the written submission, its run record and its row in the history.
 
     What can fail before the work fails first: the samples, the output folder, then the models and the columns.
     Raises SuiteError with one sentence for the user.
@@ -59,7 +61,9 @@ def run_task(
     loaded = time.perf_counter() - started
     written = write_submission(config.data.output, schema, pipeline, pipeline(samples))
     record = {
+        "task": task,
         "submission": str(config.data.output),
+        "content_hash": content_hash(config.data.output),
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "rows": written.rows,
         "images": len(samples),
@@ -74,6 +78,7 @@ def run_task(
         "run": pipeline.record(),
     }
     write_record(config.data.output.with_suffix(".json"), record)
+    note_run(task, config, record)
     _report(config.data.output, written, record)
     return written
 

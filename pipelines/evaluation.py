@@ -11,6 +11,8 @@ from pipelines.core.config import load_config, parts
 from pipelines.core.errors import InputError
 from pipelines.core.scores import Evaluation
 from pipelines.core.submission import write_whole
+from pipelines.history import content_hash, note_scores
+from pipelines.table import print_table
 
 ENDING = ".scores.json"
 
@@ -37,12 +39,14 @@ def evaluate_task(task: str, settings: Settings, evaluate: Callable[[Settings], 
     record = {
         "task": task,
         "submission": str(settings.submission),
+        "content_hash": content_hash(settings.submission),
         "truth": str(settings.truth),
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "scores": [asdict(score) for score in found.scores],
         **found.details,
     }
     write_scores(settings.submission, record)
+    note_scores(task, settings, found.scores)
     return found
 
 
@@ -65,12 +69,3 @@ def write_scores(submission: Path, record: Mapping[str, Any]) -> None:
     """Writes `<submission>.scores.json` beside the submission, whole or not at all."""
     text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
     write_whole(submission.with_suffix(ENDING), text)
-
-
-def print_table(rows: list[tuple[str, ...]]) -> None:
-    """Prints rows in columns, the first one underlined."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        if number == 0:
-            print("  ".join("-" * width for width in widths))

@@ -40,7 +40,7 @@ def settings(backbone_folder, tree, tmp_path):
 
 
 def run(config: AnomalyConfig) -> list[dict[str, str]]:
-    run_task(config, AnomalyPipeline, samples)
+    run_task("anomaly", config, AnomalyPipeline, samples)
     with config.data.output.open(newline="") as file:
         return list(csv.DictReader(file))
 
