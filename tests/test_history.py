@@ -22,7 +22,7 @@ class Task:
 @schema
 class Scoring:
     submission: Path
-    truth: Path = Path("truth.csv")
+    truth: Path
     tokenizer: str = "char"
 
 
@@ -76,7 +76,7 @@ def test_scores_go_to_the_run_that_wrote_the_file(tmp_path):
     run(path, beams=1)
     run(written(path, "image,count\na.jpg,2\n"), beams=2)
     written(path, "image,count\na.jpg,1\n")  # what the first run wrote, put back
-    note_scores("detect", Scoring(submission=path), [Score("mae", 0.123456789, "numpy")])
+    note_scores("detect", Scoring(submission=path, truth=Path("truth.csv")), [Score("mae", 0.123456789, "numpy")])
     first, second = read_history(tmp_path)
     assert (first["mae"], second["mae"]) == ("0.123457", "")
 
@@ -86,7 +86,7 @@ def test_an_edited_file_is_not_given_the_settings_of_the_run(tmp_path):
     run(path, beams=7)
     written(path, "image,count\na.jpg,5\n")
     for value in (1.0, 0.5):  # the second evaluation finds the row of the first
-        row = note_scores("detect", Scoring(submission=path), [Score("exact", value, "numpy")])
+        row = note_scores("detect", Scoring(submission=path, truth=Path("truth.csv")), [Score("exact", value, "numpy")])
     assert row["settings"] == "" and row["submission"] == str(path)
     assert [row["exact"] for row in read_history(tmp_path)] == ["", "0.5"]
 
@@ -95,18 +95,30 @@ def test_another_truth_or_tokenizer_has_a_row_of_its_own(tmp_path):
     path = written(tmp_path / "caption.csv")
     run(path, beams=7)
     for tokenizer in ("char", "ko-mecab", "char"):
-        note_scores("detect", Scoring(submission=path, tokenizer=tokenizer), [Score(tokenizer, 1.0, "nltk")])
+        note_scores(
+            "detect",
+            Scoring(submission=path, truth=Path("truth.csv"), tokenizer=tokenizer),
+            [Score(tokenizer, 1.0, "nltk")],
+        )
     first, second = read_history(tmp_path)
-    assert (first["char"], first["ko-mecab"], first["scored_with"]) == ("1", "", "")
-    assert (second["char"], second["ko-mecab"], second["scored_with"]) == ("", "1", "tokenizer=ko-mecab")
+    assert (first["char"], first["ko-mecab"], first["scored_with"]) == ("1", "", "truth=truth.csv")
+    assert (second["char"], second["ko-mecab"], second["scored_with"]) == (
+        "",
+        "1",
+        "truth=truth.csv; tokenizer=ko-mecab",
+    )
     assert first["settings"] == second["settings"] != ""
 
 
 def test_new_metrics_add_columns_and_none_takes_one_of_the_histories_own(tmp_path):
     path = written(tmp_path / "detect.csv")
     run(path)
-    note_scores("detect", Scoring(submission=path), [Score("mae", 1.0, "numpy")])
-    note_scores("detect", Scoring(submission=path), [Score("rmse", 2.0, "numpy"), Score("rows", 3.0, "numpy")])
+    note_scores("detect", Scoring(submission=path, truth=Path("truth.csv")), [Score("mae", 1.0, "numpy")])
+    note_scores(
+        "detect",
+        Scoring(submission=path, truth=Path("truth.csv")),
+        [Score("rmse", 2.0, "numpy"), Score("rows", 3.0, "numpy")],
+    )
     (row,) = read_history(tmp_path)
     assert (row["mae"], row["rmse"], row["rows (score)"], row["rows"]) == ("1", "2", "3", "4")
 
@@ -137,7 +149,7 @@ def test_the_table_shows_what_differs_and_below_it_what_does_not(tmp_path, capsy
     for beams in (1, 2):
         path = written(tmp_path / f"{beams}.csv", f"image,count\na.jpg,{beams}\n")
         run(path, beams=beams)
-        note_scores("detect", Scoring(submission=path), [Score("mae", float(beams), "numpy")])
+        note_scores("detect", Scoring(submission=path, truth=Path("truth.csv")), [Score("mae", float(beams), "numpy")])
     assert main(["history", "--folder", str(tmp_path), "--task", "detect"]) == 0
     header, _, first, second, same = capsys.readouterr().out.splitlines()
     assert header.split()[:4] == ["detect:", "finished_utc", "submission", "mae"] and header.split()[-1] == "settings"
