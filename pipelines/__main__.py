@@ -67,6 +67,17 @@ EVALUATIONS: dict[str, Callable[[], tuple[Any, Any]]] = {
 }
 
 
+def _detect_calibration() -> tuple[Sequence[Any], Any]:
+    from pipelines.detect.calibrate import DetectCalibration, calibrate
+    from pipelines.detect.pipeline import DetectConfig
+
+    return (DetectConfig, DetectCalibration), calibrate
+
+
+CALIBRATIONS: dict[str, Callable[[], tuple[Sequence[Any], Any]]] = {"detect": _detect_calibration}
+"""Settings classes, which all give flags, and a function of one of each; --config is read for the task's own class."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; the exit code is 0, or 2 with one line on standard error where the user can mend something."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -97,7 +108,11 @@ def _run(task: str, words: list[str]) -> int:
     from pipelines.command import run_task
     from pipelines.core.config import add_flags, given_flags, load_config
 
+    if words[:1] == ["calibrate"] and task in CALIBRATIONS:
+        return _calibrate(task, words[1:])
     load, description = TASKS[task]
+    if task in CALIBRATIONS:
+        description += f"; `{task} calibrate --help`: the settings that suit known answers best"
     config_class, pipeline_class, samples = load()
     parser = argparse.ArgumentParser(prog=f"python -m pipelines {task}", description=description, allow_abbrev=False)
     parser.add_argument("--config", type=Path, default=Path("configs") / f"{task}.yaml", help="settings file (YAML)")
@@ -108,27 +123,57 @@ def _run(task: str, words: list[str]) -> int:
     return 0
 
 
+def _calibrate(task: str, words: list[str]) -> int:
+    from dataclasses import fields
+
+    from pipelines.core.config import add_flags, given_flags, load_config
+
+    kinds, calibrate = CALIBRATIONS[task]()
+    config_class, _, _ = TASKS[task][0]()
+    parser = argparse.ArgumentParser(prog=f"python -m pipelines {task} calibrate", allow_abbrev=False)
+    if config_class in kinds:
+        parser.add_argument("--config", type=Path, default=Path("configs") / f"{task}.yaml", help="settings of the run")
+    for kind in kinds:
+        add_flags(parser, kind)
+    arguments = parser.parse_args(words)
+    given = given_flags(arguments)
+    settings = []
+    for kind in kinds:
+        own = {entry.name for entry in fields(kind)}
+        flags = {key: value for key, value in given.items() if key.partition(".")[0] in own}
+        settings.append(load_config(arguments.config if kind is config_class else None, kind, flags))
+    calibrate(*settings)
+    return 0
+
+
 def _evaluate(words: list[str]) -> int:
     from pipelines.core.config import add_flags, given_flags, load_config
-    from pipelines.evaluation import evaluate_all, evaluate_task
+    from pipelines.evaluation import TRACKING, evaluate_all, evaluate_task
+    from pipelines.tracking import Tracking
 
     parser = argparse.ArgumentParser(prog="python -m pipelines evaluate", allow_abbrev=False)
     parser.add_argument("--config", type=Path, help="settings file (YAML) with a part for each task")
+    add_flags(parser, Tracking)
     tasks = parser.add_subparsers(dest="task", metavar="TASK", help="without it, every task that the settings file has")
     for name, load in EVALUATIONS.items():
         if name in words:  # the others are not imported
-            add_flags(tasks.add_parser(name, allow_abbrev=False), load()[0])
+            of_task = tasks.add_parser(name, allow_abbrev=False)
+            add_flags(of_task, load()[0])
+            add_flags(of_task, Tracking)
         else:
             tasks.add_parser(name)
     arguments = parser.parse_args(words)
     if arguments.task is None and arguments.config is None:
         parser.error(f"expected a task ({', '.join(EVALUATIONS)}) or --config with settings for several")
+    given = given_flags(arguments)
+    of_tracking = {"track": given.pop("track")} if "track" in given else {}
+    tracking = load_config(arguments.config, Tracking, of_tracking, part=TRACKING)
     if arguments.task:
         kind, evaluate = EVALUATIONS[arguments.task]()
-        settings = load_config(arguments.config, kind, given_flags(arguments), part=arguments.task)
-        evaluate_task(arguments.task, settings, evaluate)
+        settings = load_config(arguments.config, kind, given, part=arguments.task)
+        evaluate_task(arguments.task, settings, evaluate, tracking)
     else:
-        evaluate_all(arguments.config, EVALUATIONS)
+        evaluate_all(arguments.config, EVALUATIONS, tracking)
     return 0
 
 

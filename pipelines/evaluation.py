@@ -13,8 +13,11 @@ from pipelines.core.scores import Evaluation
 from pipelines.core.submission import write_whole
 from pipelines.history import content_hash, note_scores
 from pipelines.table import print_table
+from pipelines.tracking import Tracking, send
 
 ENDING = ".scores.json"
+TRACKING = "tracking"
+"""The part of a settings file that is no task's."""
 
 
 class Scoring(Protocol):
@@ -29,8 +32,13 @@ class Scoring(Protocol):
 Settings = TypeVar("Settings", bound=Scoring)
 
 
-def evaluate_task(task: str, settings: Settings, evaluate: Callable[[Settings], Evaluation]) -> Evaluation:
-    """Scores one task's submission, shows the table and writes the JSON file. Raises InputError."""
+def evaluate_task(
+    task: str, settings: Settings, evaluate: Callable[[Settings], Evaluation], tracking: Tracking
+) -> Evaluation:
+    """Scores one task's submission, shows the table, writes the JSON file, the history and to the tracker.
+
+    Raises InputError, and ConfigError where the tracker is not installed.
+    """
     found = evaluate(settings)
     rows = [(score.name, f"{score.value:.4g}", score.by) for score in found.scores]
     print_table([(task, "value", "by"), *rows])
@@ -46,23 +54,26 @@ def evaluate_task(task: str, settings: Settings, evaluate: Callable[[Settings], 
         **found.details,
     }
     write_scores(settings.submission, record)
-    note_scores(task, settings, found.scores)
+    row = note_scores(task, settings, found.scores)
+    send(tracking, settings.submission, row, found.scores)
     return found
 
 
-def evaluate_all(config: Path, evaluations: Mapping[str, Callable[[], tuple[Any, Any]]]) -> None:
+def evaluate_all(config: Path, evaluations: Mapping[str, Callable[[], tuple[Any, Any]]], tracking: Tracking) -> None:
     """Scores what there is of the submissions that a settings file names. Raises InputError where there is none."""
     missing = []
-    for task in parts(config, list(evaluations)):
+    tasks = [part for part in parts(config, [*evaluations, TRACKING]) if part != TRACKING]
+    for task in tasks:
         kind, evaluate = evaluations[task]()
         settings = load_config(config, kind, part=task)
         if settings.submission.exists():
-            evaluate_task(task, settings, evaluate)
+            evaluate_task(task, settings, evaluate, tracking)
             print()
         else:
             missing.append(settings.submission)
-    if len(missing) == len(parts(config, list(evaluations))):
-        raise InputError(f"expected submissions such as {missing[0]}, found none; make submissions")
+    if len(missing) == len(tasks):
+        some = f"submissions such as {missing[0]}" if missing else f"a task's part in {config}"
+        raise InputError(f"expected {some}, found none; make submissions")
 
 
 def write_scores(submission: Path, record: Mapping[str, Any]) -> None:
