@@ -208,7 +208,8 @@ def anomaly(seed: int, folder: Path) -> list[Figure]:
     figures = []
     for name in TEXTURES:
         masks = draw_inspection(name, seed, folder / name)
-        config = load_config(CONFIGS / "anomaly.yaml", AnomalyConfig, _data(folder / name))
+        given = _data(folder / name) | {"save_maps": None}
+        config = load_config(CONFIGS / "anomaly.yaml", AnomalyConfig, given)
         outcomes = list(AnomalyPipeline(config, Runner(config.runner))(anomaly_samples(config)))
         scores = [outcome.result.score for outcome in outcomes]
         maps = [smooth(outcome.result.map, config.size_hw).numpy() for outcome in outcomes]

@@ -39,7 +39,11 @@ def words(task: str, images: Path, *more: str) -> list[str]:
         normal.mkdir()
         for path in NORMALS:
             shutil.copy(path, normal)
-    own = {"caption": [], "detect": ["--prompts", "강아지"], "anomaly": ["--normal", str(normal)]}[task]
+    own = {
+        "caption": [],
+        "detect": ["--prompts", "강아지"],
+        "anomaly": ["--normal", str(normal), "--save-maps", "null"],
+    }[task]
     settings = Path("configs/mini") / f"{task}.yaml"
     output = ["--output", str(images.parent / "out" / f"{task}.csv"), "--sample-submission", "null"]
     return [task, "--config", str(settings), "--images", str(images), *output, *own, *QUIET, *more]

@@ -58,7 +58,7 @@ class Fitted:
     normals: int
     """Images that it was fitted on."""
     held_out: Sequence[float] = ()
-    """The normal images' own scores, each by a model that never saw it; the threshold is a quantile of these."""
+    """The normal images' own scores, each by a model that never saw it."""
 
 
 class PatchExtractor:

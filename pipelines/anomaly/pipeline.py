@@ -1,9 +1,11 @@
 """Anomaly detection from normal images: fits on them, sets a threshold on them, scores the others."""
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,11 +15,12 @@ from pipelines.anomaly.backbone import Option, load_backbone
 from pipelines.anomaly.fitted import facts, load_fitted, save_fitted
 from pipelines.anomaly.folders import Folders, read_folders
 from pipelines.anomaly.heatmap import smooth, write_heatmap
+from pipelines.anomaly.maps import map_path, write_map
 from pipelines.anomaly.methods import FitConfig
 from pipelines.anomaly.models import Anomaly, AnomalyDetector, Fitted, PatchExtractor, load_method
-from pipelines.anomaly.threshold import out_of_fold, split, threshold
+from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, split
 from pipelines.core.config import DataConfig, schema
-from pipelines.core.errors import InputError
+from pipelines.core.errors import ConfigError, InputError
 from pipelines.core.images import Sample, read_samples
 from pipelines.core.runner import Outcome, Runner, RunnerConfig
 from pipelines.core.submission import Row, check_writable
@@ -53,14 +56,22 @@ class AnomalyConfig:
     fit: FitConfig = FitConfig()
     folds: int = 5
     """Parts that the normal images are held out in, to set the threshold (2 or more)."""
+    threshold: Literal["quantile", "rate"] | float | dict[str, float] | None = None
+    """What score `label` begins above: that of `quantile` or of `rate` (see false_positive_rate) of held-out normal
+    images, or a number, or one for each category such as {bottle: 1.5}. Without it `quantile`, or with `fitted` the
+    threshold that was saved."""
     quantile: float = 0.95
     """Share of held-out normal images that the threshold lets pass (0 to 1)."""
+    false_positive_rate: float = 0.05
+    """With `threshold: rate`: the share of new normal images that may be called anomalous (above 0, below 1)."""
     fitted: Path | None = None
     """Folder of a fitted model to score with; then no normal images are needed."""
     save_fitted: Path | None = None
     """Folder to keep the fitted model in."""
     save_images: Path | None = None
     """Folder to write heatmaps over the photos to."""
+    save_maps: Path | None = None
+    """Folder to write the smoothed scores of the pixels to: float32 .npy of the input's size, named as the images."""
     runner: RunnerConfig = RunnerConfig()
 
     def __post_init__(self) -> None:
@@ -73,6 +84,11 @@ class AnomalyConfig:
             raise ValueError("mean and std have 3 values each")
         if self.folds < 2 or not 0 <= self.quantile <= 1:
             raise ValueError("folds is at least 2, and quantile from 0 to 1")
+        if not 0 < self.false_positive_rate < 1:
+            raise ValueError(f"false_positive_rate is above 0 and below 1, not {self.false_positive_rate}")
+        fixed = self.threshold.values() if isinstance(self.threshold, dict) else [self.threshold]
+        if any(isinstance(value, float) and not math.isfinite(value) for value in fixed):
+            raise ValueError(f"threshold is a finite number, not {self.threshold}")
         if self.fitted and (self.normal or self.save_fitted):
             raise ValueError("fitted stands for a model that is fitted already: leave out normal and save_fitted")
         if self.save_images and self.save_images.resolve().is_relative_to(self.data.images.resolve()):
@@ -107,21 +123,24 @@ class AnomalyPipeline:
             self.method, self.fitted = load_fitted(config.fitted, config.model, self.backbone, runner.device)
         else:
             self.method = load_method(config.model, config.fit, self.backbone)
-        if config.save_fitted:
-            check_writable(config.save_fitted / "fitted")
+        self._check_threshold()
+        for folder in (config.save_fitted, config.save_images, config.save_maps):
+            if folder:
+                check_writable(folder / "any")
         self.extractor = PatchExtractor(self.backbone, self.method)
         self.unreadable: dict[str, str] = {}
         self.scores: dict[str, float] = {}
+        self.p_values: dict[str, float] = {}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Anomaly]]:
-        """One Outcome per sample, in order; heatmaps are written as they come."""
+        """One Outcome per sample, in order; heatmaps and maps are written as they come."""
+        self._check_map_names(samples)
         if not self.fitted:
             self.fit()
         detector = AnomalyDetector(self.extractor, self.fitted, self.folders.category)
         for outcome in self.runner.run(detector, samples, "score"):
             if outcome.result is not None:
-                self.scores[outcome.item.id] = outcome.result.score
-                self._draw(outcome.item, outcome.result)
+                self._keep(outcome.item, outcome.result)
             yield outcome
 
     def fit(self) -> None:
@@ -139,7 +158,7 @@ class AnomalyPipeline:
         return [{"label": 0, "score": 0.0}]
 
     def record(self) -> Mapping[str, object]:
-        """The backbone, what was fitted, each image's score, and the normal images that could not be read."""
+        """The backbone, what was fitted, each image's score and p-value, and the unreadable normal images."""
         identity = dict(self.backbone.identity)
         return {
             "models": [{"checkpoint": self.config.checkpoint, "fingerprint": identity.pop("fingerprint"), **identity}],
@@ -147,7 +166,47 @@ class AnomalyPipeline:
             "categories": {category: facts(fitted) for category, fitted in self.fitted.items()},
             "unreadable_normals": self.unreadable,
             "scores": self.scores,
+            "p_values": self.p_values,
         }
+
+    def _check_threshold(self) -> None:
+        """Sets the threshold of what is fitted already; raises what would come to light after the fitting only."""
+        config, known = self.config, self.fitted or self.folders.normals
+        if isinstance(config.threshold, dict) and (missing := [name for name in known if name not in config.threshold]):
+            raise ConfigError(
+                f"expected a threshold for each category ({', '.join(known)}), found none for {', '.join(missing)}"
+            )
+        if config.threshold == "rate" and not self.fitted:
+            for paths in self.folders.normals.values():
+                check_rate(len(paths), config.false_positive_rate)
+        if config.threshold is not None:
+            self.fitted = {
+                category: replace(fitted, threshold=self._threshold(category, fitted.held_out))
+                for category, fitted in self.fitted.items()
+            }
+
+    def _check_map_names(self, samples: Sequence[Sample]) -> None:
+        """Raises InputError where the maps of two images would be one file."""
+        if self.config.save_maps is None:
+            return
+        named: dict[Path, Path] = {}
+        for sample in samples:
+            other = named.setdefault(self._map_path(sample, self.config.save_maps), sample.path)
+            if other != sample.path:
+                raise InputError(
+                    f"expected images that differ by more than their ending, found {other} and {sample.path}: their "
+                    "maps would be one file; leave out save_maps"
+                )
+
+    def _threshold(self, category: str, held_out: Sequence[float]) -> float:
+        chosen = self.config.threshold
+        if isinstance(chosen, dict):
+            return chosen[category]
+        if isinstance(chosen, float):
+            return chosen
+        if chosen == "rate":
+            return of_rate(held_out, self.config.false_positive_rate)
+        return of_quantile(held_out, self.config.quantile)
 
     def _fit(self, category: str, paths: Sequence[Path]) -> Fitted:
         """One category: its features once, then a model for each fold and one on all."""
@@ -165,7 +224,7 @@ class AnomalyPipeline:
                 held_out = out_of_fold(features, scoring, self.config.folds, seed)
                 scorer = self.method.fit(features, device)
             bar.update()
-        return Fitted(scorer, threshold(held_out, self.config.quantile), len(features), held_out)
+        return Fitted(scorer, self._threshold(category, held_out), len(features), held_out)
 
     def _features(self, category: str, paths: Sequence[Path]) -> list[Tensor]:
         """The patch features (H, W, D) of the normal images that can be read, on the CPU; the others are reported."""
@@ -184,11 +243,21 @@ class AnomalyPipeline:
             raise InputError(f"expected at least 2 normal images of {category} that can be read, found {len(features)}")
         return features
 
-    def _draw(self, sample: Sample, result: Anomaly) -> None:
-        if self.config.save_images is None or result.map is None:
+    def _keep(self, sample: Sample, result: Anomaly) -> None:
+        """For the record, and as pictures and maps where the settings ask for them."""
+        fitted = self.fitted[self.folders.category(sample)]
+        self.scores[sample.id] = result.score
+        self.p_values[sample.id] = p_value(result.score, fitted.held_out)
+        if result.map is None:
             return
-        name = sample.path.relative_to(self.config.data.images)
-        if name.suffix.lower() not in (".jpg", ".jpeg"):
-            name = name.with_name(f"{name.name}.jpg")
-        own = self.fitted[self.folders.category(sample)].threshold
-        write_heatmap(self.config.save_images / name, sample.path, smooth(result.map, self.config.size_hw), own)
+        if self.config.save_maps:
+            write_map(self._map_path(sample, self.config.save_maps), smooth(result.map, self.config.size_hw))
+        if self.config.save_images:
+            name = sample.path.relative_to(self.config.data.images)
+            if name.suffix.lower() not in (".jpg", ".jpeg"):
+                name = name.with_name(f"{name.name}.jpg")
+            heat = smooth(result.map, self.config.size_hw)
+            write_heatmap(self.config.save_images / name, sample.path, heat, fitted.threshold)
+
+    def _map_path(self, sample: Sample, folder: Path) -> Path:
+        return map_path(folder, sample.path.relative_to(self.config.data.images).as_posix())

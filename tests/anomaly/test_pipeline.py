@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.anomaly.evaluate import scores
+from pipelines.anomaly.evaluate import score
+from pipelines.anomaly.heatmap import smooth
 from pipelines.anomaly.models import METHODS
 from pipelines.anomaly.pipeline import AnomalyConfig, AnomalyPipeline, samples
 from pipelines.command import run_task
 from pipelines.core.config import add_flags, given_flags, load_config
-from pipelines.core.errors import CheckpointError, ConfigError, InputError
+from pipelines.core.errors import CheckpointError, ConfigError, InputError, SubmissionError
 from pipelines.core.runner import Runner
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,10 @@ def truth(rows: list[dict[str, str]]) -> pd.DataFrame:
     return pd.DataFrame({"image": [row["image"] for row in rows], "label": labels})
 
 
+def figures(rows: list[dict[str, str]], maps: Path | None = None, masks: Path | None = None) -> dict[str, float]:
+    return {each.name: each.value for each in score(pd.DataFrame(rows), truth(rows), maps, masks).scores}
+
+
 def test_no_normal_images(settings, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="expected train/good with normal images"):
@@ -69,7 +74,7 @@ def test_several_categories_make_one_csv(settings, model):
         for category in ("fine", "wide") for kind in ("broken", "good") for index in range(3)
     ]  # fmt: skip
     assert list(rows[0]) == ["image", "label", "score"]
-    assert scores(pd.DataFrame(rows), truth(rows))["image AUROC"] > 0.9
+    assert figures(rows)["image AUROC"] > 0.9
     kept = record(config)["run"]
     assert kept["models"][0]["backbone"] == "test_resnet" and len(kept["models"][0]["fingerprint"]) == 16
     for category, found in kept["categories"].items():
@@ -77,7 +82,9 @@ def test_several_categories_make_one_csv(settings, model):
         assert min(found["held_out"]) <= found["threshold"] <= max(found["held_out"])
         for row in rows:
             if row["image"].startswith(category):
-                assert row["label"] == str(int(kept["scores"][row["image"]] > found["threshold"]))
+                own = kept["scores"][row["image"]]
+                assert row["label"] == str(int(own > found["threshold"]))
+                assert kept["p_values"][row["image"]] == (1 + sum(other >= own for other in found["held_out"])) / 9
 
 
 def test_the_same_run_gives_the_same_bytes(settings):
@@ -172,6 +179,68 @@ def test_heatmaps_lie_where_the_photos_do(settings, tree, tmp_path):
     assert drawn.shape == photo.shape and not np.array_equal(drawn, photo)
 
 
+def test_maps_are_the_smoothed_scores_of_the_pixels(settings, tree, tmp_path):
+    config = settings(save_maps=str(tmp_path / "maps"))
+    run(config)
+    written = sorted(path.relative_to(tmp_path / "maps").as_posix() for path in (tmp_path / "maps").rglob("*.*"))
+    assert len(written) == 12 and written[0] == "fine/test/broken/000.npy"
+    outcomes = list(AnomalyPipeline(config, Runner(config.runner))(samples(config)))
+    heat = np.load(tmp_path / "maps/fine/test/broken/000.npy")
+    assert heat.dtype == np.float32 and np.array_equal(heat, smooth(outcomes[0].result.map, (64, 64)).numpy())
+
+
+@pytest.mark.parametrize("name", ["save_maps", "save_images"])
+def test_folders_that_cannot_be_written_are_refused_before_the_work(settings, tmp_path, name):
+    (tmp_path / "taken").touch()
+    config = settings(**{name: str(tmp_path / "taken/maps")})
+    with pytest.raises(SubmissionError, match="its folder cannot be made"):
+        AnomalyPipeline(config, Runner(config.runner))
+
+
+def test_images_whose_maps_would_be_one_file_are_refused(settings, tree, tmp_path):
+    images = tmp_path / "images"
+    shutil.copytree(tree / "fine/test", images)
+    shutil.copy(images / "good/000.png", images / "good/000.jpg")
+    changes = {"data__images": str(images), "normal": str(tree / "fine/train/good")}
+    assert len(run(settings(**changes))) == 7
+    with pytest.raises(InputError, match=r"found .*000\.jpg and .*000\.png: their maps would be one file"):
+        run(settings(**changes, save_maps=str(tmp_path / "maps")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, lambda held_out: np.quantile(held_out, 0.95)),
+        ({"quantile": 0.5}, lambda held_out: np.quantile(held_out, 0.5)),
+        ({"threshold": "quantile", "quantile": 0.5}, lambda held_out: np.quantile(held_out, 0.5)),
+        ({"threshold": "rate", "false_positive_rate": 0.25}, lambda held_out: sorted(held_out)[6]),
+        ({"threshold": 0.125}, lambda _: 0.125),
+        ({"threshold": {"fine": 0.125, "wide": 0.125, "other": 1}}, lambda _: 0.125),
+    ],
+)
+def test_thresholds(settings, tmp_path, changes, expected):
+    run(config := settings(**changes, save_fitted=str(tmp_path / "kept")))
+    found = record(config)["run"]["categories"]["fine"]
+    assert found["threshold"] == pytest.approx(expected(found["held_out"]))
+    run(config := settings(fitted=str(tmp_path / "kept")))
+    assert record(config)["run"]["categories"]["fine"] == found
+    run(config := settings(fitted=str(tmp_path / "kept"), **{"threshold": "quantile", **changes}))
+    assert record(config)["run"]["categories"]["fine"] == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"threshold": {"fine": 1.0}}, ConfigError, r"each category \(fine, wide\), found none for wide"),
+        ({"threshold": "rate"}, InputError, "at least 19 normal images for a false-positive rate of 0.05, found 8"),
+    ],
+)
+def test_thresholds_that_cannot_be_are_refused_before_the_work(settings, changes, error, message):
+    config = settings(**changes)
+    with pytest.raises(error, match=message):
+        AnomalyPipeline(config, Runner(config.runner))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -181,6 +250,9 @@ def test_heatmaps_lie_where_the_photos_do(settings, tree, tmp_path):
         ({"mean": [0.5]}, "mean and std have 3 values"),
         ({"folds": 1}, "folds is at least 2"),
         ({"quantile": 1.5}, "quantile from 0 to 1"),
+        ({"false_positive_rate": 0}, "false_positive_rate is above 0 and below 1, not 0"),
+        ({"threshold": "median"}, "--threshold on .*: expected 'quantile' or 'rate' or .*'median'"),
+        ({"threshold": float("nan")}, "threshold is a finite number, not nan"),
         ({"fit__coreset": 0}, "coreset is above 0 and at most 1, not 0"),
         ({"fit__most": 0}, "at least 1"),
         ({"fitted": "a", "normal": "b"}, "fitted stands for a model that is fitted already"),
@@ -216,16 +288,17 @@ def test_bundled_settings_are_valid(name):
 
 
 @pytest.mark.skipif(not (COOKIE.is_dir() and MOBILENET.is_file()), reason=f"no real inspection set in {SHARED}")
-def test_real_inspection_set(settings):
+def test_real_inspection_set(settings, tmp_path):
     rows = run(
         settings(
             data__images=str(COOKIE), checkpoint=str(MOBILENET), backbone="mobilenetv2_100", input_size=256,
-            backbone_options={"pad_type": "same"}, mean=[0.5] * 3, std=[0.5] * 3,
+            backbone_options={"pad_type": "same"}, mean=[0.5] * 3, std=[0.5] * 3, save_maps=str(tmp_path / "maps"),
         )
     )  # fmt: skip
     assert len(rows) == 46
-    found = scores(pd.DataFrame(rows), truth(rows))
+    found = figures(rows, tmp_path / "maps", COOKIE)
     assert found["image AUROC"] >= 0.98
+    assert found["pixel AUROC"] >= 0.95
     assert found["macro-F1"] >= 0.9
 
 
@@ -235,10 +308,12 @@ BUNDLED = ROOT / "mini/weights/backbone"
 @pytest.mark.skipif(not BUNDLED.is_dir(), reason=f"no bundled backbone in {BUNDLED}")
 def test_bundled_backbone_on_the_bundled_samples(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    overrides = {"data.output": str(tmp_path / "anomaly.csv"), "runner.progress": False}
+    maps = tmp_path / "maps"
+    overrides = {"data.output": str(tmp_path / "anomaly.csv"), "runner.progress": False, "save_maps": str(maps)}
     rows = run(load_config(Path("configs/mini/anomaly.yaml"), AnomalyConfig, overrides))
-    found = scores(pd.DataFrame(rows), pd.read_csv("samples/anomaly/truth.csv", dtype=str))
-    assert found["image AUROC"] > 0.9
+    found = figures(rows, maps, Path("samples/anomaly"))
+    assert found["image AUROC, mean of categories"] > 0.9
+    assert found["pixel AUROC, mean of categories"] > 0.9
 
 
 def test_runner_is_the_only_one_to_choose_a_device(settings):

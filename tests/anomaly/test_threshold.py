@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from pipelines.anomaly.threshold import out_of_fold, split, threshold
+from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, split
 from pipelines.core.errors import InputError
 
 
@@ -37,4 +38,42 @@ def test_no_image_is_scored_by_a_model_that_saw_it(count):
 
 @pytest.mark.parametrize(("quantile", "expected"), [(0, 1.0), (0.5, 2.0), (0.75, 2.5), (1, 3.0)])
 def test_quantile(quantile, expected):
-    assert threshold([3.0, 1.0, 2.0], quantile) == expected
+    assert of_quantile([3.0, 1.0, 2.0], quantile) == expected
+
+
+@pytest.mark.parametrize(
+    ("normals", "rate", "rank"),
+    [(19, 0.05, 19), (20, 0.05, 20), (39, 0.05, 38), (99, 0.29, 71), (9, 0.5, 5), (1, 0.5, 1)],
+)
+def test_rate_is_the_corrected_quantile(normals, rate, rank):
+    """ceil((n + 1)(1 - rate)), worked out by hand; 0.29 is where floats are off by one."""
+    assert of_rate([float(score) for score in range(normals, 0, -1)], rate) == rank
+
+
+@pytest.mark.parametrize(("normals", "rate"), [(19, 0.05), (99, 0.29), (40, 0.1), (30, 0.333)])
+def test_a_p_value_at_most_the_rate_is_a_score_above_the_threshold(normals, rate):
+    held_out = np.random.default_rng(0).integers(0, 12, normals).astype(float).tolist()  # with ties
+    threshold = of_rate(held_out, rate)
+    for score in np.arange(-1, 13, 0.5):
+        assert (p_value(score, held_out) <= rate) == (score > threshold)
+
+
+@pytest.mark.parametrize(("score", "expected"), [(0.5, 1.0), (2.0, 0.75), (2.5, 0.5), (9.0, 0.25)])
+def test_p_value(score, expected):
+    assert p_value(score, [1.0, 2.0, 3.0]) == expected
+
+
+def test_the_rate_is_kept_on_new_normals():
+    rng = np.random.default_rng(1)
+    runs = [(rng.random(500) > of_rate(rng.random(30).tolist(), 0.1)).mean() for _ in range(400)]
+    assert 0.08 < np.mean(runs) < 0.1 + 0.005
+
+
+@pytest.mark.parametrize(
+    ("normals", "rate", "needed", "least"), [(18, 0.05, 19, "0.0527"), (0, 0.5, 1, "1"), (30, 0.001, 999, "0.0323")]
+)
+def test_too_few_normals_for_a_rate_is_an_error_that_says_how_many(normals, rate, needed, least):
+    message = f"expected at least {needed} normal images .* of {rate}, found {normals}; .* at least {least}$"
+    with pytest.raises(InputError, match=message):
+        of_rate([1.0] * normals, rate)
+    check_rate(needed, rate)
