@@ -74,7 +74,17 @@ def _detect_calibration() -> tuple[Sequence[Any], Any]:
     return (DetectConfig, DetectCalibration), calibrate
 
 
-CALIBRATIONS: dict[str, Callable[[], tuple[Sequence[Any], Any]]] = {"detect": _detect_calibration}
+def _anomaly_calibration() -> tuple[Sequence[Any], Any]:
+    from pipelines.anomaly.calibrate import AnomalyCalibration, calibrate
+    from pipelines.anomaly.pipeline import AnomalyConfig
+
+    return (AnomalyConfig, AnomalyCalibration), calibrate
+
+
+CALIBRATIONS: dict[str, Callable[[], tuple[Sequence[Any], Any]]] = {
+    "detect": _detect_calibration,
+    "anomaly": _anomaly_calibration,
+}
 """Settings classes, which all give flags, and a function of one of each; --config is read for the task's own class."""
 
 
