@@ -1,4 +1,6 @@
 import csv
+import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -163,3 +165,20 @@ def test_a_table_of_nothing_says_where_it_looked(tmp_path, capsys, more):
         run(written(tmp_path / "detect.csv"))
     assert main(["history", "--folder", str(tmp_path), *more]) == 2
     assert str(tmp_path / NAME) in capsys.readouterr().err
+
+
+def test_the_commands_keep_it(tmp_path):
+    photo = sorted(Path("samples/detect/images").glob("*.jpg"))[0]
+    (tmp_path / "photos").mkdir()
+    shutil.copy(photo, tmp_path / "photos")
+    output = tmp_path / "detect.csv"
+    truth = written(tmp_path / "truth.csv", f"image,count\n{photo.name},0\n")
+    given = ["--images", str(tmp_path / "photos"), "--sample-submission", "null", "--output", str(output)]
+    quiet = ["--device", "cpu", "--progress", "false"]
+    assert main(["detect", "--config", "configs/mini/detect.yaml", *given, "--prompts", "강아지", *quiet]) == 0
+    assert main(["evaluate", "detect", "--submission", str(output), "--truth", str(truth)]) == 0
+    (row,) = read_history(tmp_path)
+    assert settings_of(row["settings"])["prompts"] == "강아지" and float(row["mae"]) >= 0
+    assert row["models"].startswith("mini/weights/grounding-dino ") and row["device"].startswith("cpu")
+    records = [json.loads(output.with_suffix(end).read_text(encoding="utf-8")) for end in (".json", ".scores.json")]
+    assert {record["content_hash"] for record in records} == {row["content_hash"], content_hash(output)}

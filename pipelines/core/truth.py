@@ -15,20 +15,23 @@ def read_frame(path: Path) -> pd.DataFrame:
     return pd.DataFrame(table.rows, columns=table.columns, dtype=str)
 
 
-def joined(submission: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both tables of text, indexed by their first column, the id, and in the truth's order.
+def joined(
+    submission: pd.DataFrame, truth: pd.DataFrame, names: tuple[str, str] = ("the submission", "the truth")
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables of text, indexed by their first column, the id (in NFC), and in the truth's order.
 
-    Raises InputError where the truth is empty, an id repeats, or the ids differ; the first of them are named.
+    Raises InputError where the truth is empty, an id repeats, or the ids differ; the first of them are named, and the
+    tables by their `names`.
     """
     if truth.empty:
-        raise InputError("expected rows in the truth, found none")
-    said, true = _by_id(submission, "submission"), _by_id(truth, "truth")
-    differing = {"submission": said.index.difference(true.index), "truth": true.index.difference(said.index)}
+        raise InputError(f"expected rows in {names[1]}, found none")
+    said, true = _by_id(submission, names[0]), _by_id(truth, names[1])
+    differing = {names[0]: said.index.difference(true.index), names[1]: true.index.difference(said.index)}
     for where, extra in differing.items():
         if len(extra):
             some = ", ".join(map(repr, extra[:3]))
             raise InputError(
-                f"expected the same ids in submission and truth, found {len(extra)} only in the {where}, such as {some}"
+                f"expected the same ids in {' and '.join(names)}, found {len(extra)} only in {where}, such as {some}"
             )
     return said.loc[true.index], true
 
@@ -39,5 +42,5 @@ def _by_id(table: pd.DataFrame, name: str) -> pd.DataFrame:
     by_id = table.assign(**{key: [unicodedata.normalize("NFC", str(cell)) for cell in table[key]]}).set_index(key)
     repeated = by_id.index[by_id.index.duplicated()]
     if len(repeated):
-        raise InputError(f"expected each id once in the {name}, found {repeated[0]!r} again")
+        raise InputError(f"expected each id once in {name}, found {repeated[0]!r} again")
     return by_id
