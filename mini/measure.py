@@ -138,7 +138,7 @@ def detect(seed: int, count: int, folder: Path) -> list[Figure]:
     for number, prompt in enumerate(prompts):
         here = folder / str(number)
         scenes = _saved(here, (detect_scene(rng, prompt) for rng in _rngs(f"detect {seed} {number}", pictures)))
-        settings = {**_data(here / "images"), "prompts": prompt}
+        settings = {**_data(here / "images"), "prompts": prompt, "boxes": None}
         config = load_config(CONFIGS / "detect.yaml", DetectConfig, settings)
         runner = Runner(config.runner)
         pipeline = DetectPipeline(config, runner)

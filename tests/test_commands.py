@@ -41,7 +41,7 @@ def words(task: str, images: Path, *more: str) -> list[str]:
             shutil.copy(path, normal)
     own = {
         "caption": [],
-        "detect": ["--prompts", "강아지"],
+        "detect": ["--prompts", "강아지", "--boxes", "null"],
         "anomaly": ["--normal", str(normal), "--save-maps", "null"],
     }[task]
     settings = Path("configs/mini") / f"{task}.yaml"

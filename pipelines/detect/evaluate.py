@@ -1,8 +1,11 @@
 """Scores counts against the truth, beside what one would score who always says one, and boxes by their precision."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +15,7 @@ from pipelines.core.config import schema
 from pipelines.core.errors import InputError
 from pipelines.core.scores import Evaluation, Score, by
 from pipelines.core.truth import joined, read_frame
-from pipelines.detect.precision import Precision, average_precision
+from pipelines.detect.precision import Precision, average_precision, read_results
 from pipelines.detect.prompts import clean, read_lexicon, to_english
 
 BASELINE = ("exact", "within_one", "mae", "rmse")
@@ -45,15 +48,18 @@ def evaluate(settings: DetectScoring) -> Evaluation:
     by_class = {column: figures(to_counts(said[[column]]), to_counts(true[[column]])) for column in true.columns}
     lines = []
     if settings.boxes is not None and settings.truth_boxes is not None:
-        if settings.boxes.exists():
-            asked = asked_of(settings.submission, list(true.columns))
-            mean, precisions = average_precision(settings.boxes, settings.truth_boxes, asked, list(true.index))
+        asked = asked_of(settings.submission, list(true.columns))
+        results = read_results(settings.boxes) if settings.boxes.exists() else None
+        if results is None:
+            lines.append(f"no mAP: there is no {settings.boxes}, which a run writes that is given it as --boxes")
+        elif not counted(results, said, asked):
+            lines.append(f"no mAP: the boxes in {settings.boxes} are not those that {settings.submission} counts")
+        else:
+            mean, precisions = average_precision(results, settings.truth_boxes, asked, list(true.index))
             found += [Score(name, value, by("pycocotools")) for name, value in _named(mean).items()]
             for column in by_class.keys() & asked.keys():
                 if asked[column] in precisions:
                     by_class[column] |= _named(precisions[asked[column]])
-        else:
-            lines.append(f"no mAP: there is no {settings.boxes}, which a run writes that is given it as --boxes")
     return Evaluation(found, [*lines, *_lines(by_class)], {"by_class": by_class})
 
 
@@ -103,19 +109,32 @@ def figures(said: Counts, true: Counts) -> dict[str, float]:
 
 
 def asked_of(submission: Path, columns: Sequence[str]) -> dict[str, str]:
-    """Prompt -> the English that the detector was asked: from the run record, else of the columns by the lexicon.
+    """Column or prompt -> the English that the detector was asked: by the run record, else the lexicon's of columns.
 
     Raises InputError where the file beside the submission is no run record, or the lexicon lacks a column.
     """
     record = submission.with_suffix(".json")
     if not record.exists():
-        english = to_english(map(clean, columns), read_lexicon(), translate=None)
-        return {column: english[clean(column)].text for column in columns}
+        words = to_english(map(clean, columns), read_lexicon(), translate=None)
+        return {column: words[clean(column)].text for column in columns}
     try:
         prompts = json.loads(record.read_text(encoding="utf-8"))["run"]["prompts"]
-        return {prompt: it["english"] for prompt, it in prompts.items()}
+        english: dict[str, str] = {prompt: it["english"] for prompt, it in prompts.items()}
     except (ValueError, LookupError, TypeError, AttributeError):
         raise InputError(f"expected the run record of a detect run in {record}, found another file") from None
+    # A single prompt's column is `count`, or whatever the sample calls it.
+    return dict(zip(columns, english.values(), strict=True)) if len(columns) == len(english) == 1 else english
+
+
+def counted(results: Sequence[Mapping[str, Any]], said: pd.DataFrame, asked: Mapping[str, str]) -> bool:
+    """Whether a submission by its ids counts these boxes, image by image; boxes may be left of another run."""
+    boxes = Counter[tuple[object, str]]((normalize("NFC", str(box["image_id"])), box["category"]) for box in results)
+    return all(
+        float(number) == boxes[key, asked[column]]
+        for column in said.columns
+        if column in asked
+        for key, number in said[column].items()
+    )
 
 
 def to_counts(table: pd.DataFrame) -> Counts:

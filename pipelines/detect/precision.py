@@ -24,17 +24,27 @@ class Precision:
     ap50: float
 
 
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """COCO's results as `BoxFile` writes them, with `image_id` and `category` as text. Raises InputError."""
+    results = _read(path)
+    if not isinstance(results, list) or not all(isinstance(box, dict) and box.keys() >= RESULT_KEYS for box in results):
+        raise InputError(
+            f"expected a list of results ({', '.join(sorted(RESULT_KEYS))}) in {path}, as --boxes writes it"
+        )
+    return results
+
+
 def average_precision(
-    boxes: Path, truth: Path, asked: Mapping[str, str], ids: Sequence[str]
+    results: Sequence[Mapping[str, Any]], truth: Path, asked: Mapping[str, str], ids: Sequence[str]
 ) -> tuple[Precision, dict[str, Precision]]:
     """The mean over the asked classes, and each English class by itself, of those that the truth has boxes of.
 
-    `boxes` is COCO's results as `BoxFile` writes them, `truth` COCO's ground truth with more images and classes where
-    it likes: only the submission's `ids` and the classes in `asked` (prompt -> English) count. A category of the truth
-    bears the English or the prompt as its name. Raises InputError where a file is not of its kind, or an id or class
-    is not in the truth.
+    `results` are of `read_results`, `truth` is COCO's ground truth with more images and classes where it likes: only
+    the submission's `ids` and the classes in `asked` (prompt -> English) count. A category of the truth bears the
+    English or the prompt as its name. Raises InputError where a file is not of its kind, or an id or class is not in
+    the truth.
     """
-    results, ground = _read_results(boxes), _read_truth(truth)
+    ground = _read_truth(truth)
     english = list(dict.fromkeys(asked.values()))
     place = {_name(word): english.index(word) for word in english}
     place |= {_name(prompt): english.index(word) for prompt, word in asked.items()}
@@ -49,7 +59,7 @@ def average_precision(
     numbers = set(images.values())
     strange = [key for key in dict.fromkeys(each["image_id"] for each in results) if _nfc(key) not in images]
     if strange:
-        raise InputError(f"expected boxes of the submission's images in {boxes}, found some of {strange[0]!r}")
+        raise InputError(f"expected boxes of the submission's images in --boxes, found some of {strange[0]!r}")
     wanted = [
         _annotation(each["image_id"], categories[each["category_id"]], each["bbox"])
         | {key: each[key] for key in ("area", "iscrowd") if key in each}
@@ -131,15 +141,6 @@ def _name(text: str) -> str:
 
 def _nfc(text: object) -> str:
     return unicodedata.normalize("NFC", str(text))
-
-
-def _read_results(path: Path) -> list[dict[str, Any]]:
-    results = _read(path)
-    if not isinstance(results, list) or not all(isinstance(box, dict) and box.keys() >= RESULT_KEYS for box in results):
-        raise InputError(
-            f"expected a list of results ({', '.join(sorted(RESULT_KEYS))}) in {path}, as --boxes writes it"
-        )
-    return results
 
 
 def _read_truth(path: Path) -> dict[str, Any]:

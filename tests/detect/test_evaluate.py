@@ -142,11 +142,20 @@ def test_without_boxes_there_are_counts(settings):
         DetectScoring(settings.submission, settings.truth, truth_boxes=settings.truth_boxes)
 
 
+def test_boxes_of_another_run_are_told(settings):
+    """A submission may be written again without its boxes."""
+    settings.submission.write_text("image,강아지,고양이\na.jpg,1,0\nb.jpg,1,0\n", encoding="utf-8")
+    found = evaluate(settings)
+    assert "mAP" not in {score.name for score in found.scores}
+    assert found.lines[0] == f"no mAP: the boxes in {settings.boxes} are not those that {settings.submission} counts"
+
+
 def test_the_run_record_knows_what_was_asked(settings):
     record = settings.submission.with_suffix(".json")
     assert asked_of(settings.submission, ["강아지", "고양이"]) == {"강아지": "dog", "고양이": "cat"}
     record.write_text(json.dumps({"run": {"prompts": {"멍멍": {"english": "dog", "source": "translation"}}}}))
-    assert asked_of(settings.submission, ["count"]) == {"멍멍": "dog"}
+    assert asked_of(settings.submission, ["count"]) == {"count": "dog"}
+    assert asked_of(settings.submission, ["강아지", "고양이"]) == {"멍멍": "dog"}
     values = {score.name: score.value for score in evaluate(settings).scores}
     assert values["mAP"] == pytest.approx(1.0)  # the cats were not asked for
     for text in ("[]", "{}", "no json", '{"run": {"prompts": ["dog"]}}'):

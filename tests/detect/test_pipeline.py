@@ -249,7 +249,7 @@ def test_the_projects_settings_are_valid(profile):
 def test_the_bundled_model_counts_the_samples(tmp_path):
     texts = []
     for batch in (1, 16):
-        settings = {"runner.batch": batch, "runner.progress": False, "runner.device": "cpu"}
+        settings = {"runner.batch": batch, "runner.progress": False, "runner.device": "cpu", "boxes": None}
         config = load_config(Path("configs/mini/detect.yaml"), DetectConfig, settings)
         pipeline = DetectPipeline(config, Runner(config.runner))
         schema = read_schema(config.data, pipeline.fields)

@@ -7,7 +7,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from pipelines.core.errors import InputError
-from pipelines.detect.precision import average_precision
+from pipelines.detect.precision import average_precision, read_results
 
 SAMPLES = Path("samples/detect/truth_boxes.json")
 ASKED = {"강아지": "dog", "개": "dog", "새": "bird", "나무": "tree"}
@@ -68,10 +68,10 @@ def by_pycocotools(ground: dict, results: list[dict], asked: list[str], images: 
 
 
 @pytest.mark.parametrize("images", [60, 25])
-def test_the_figures_are_those_of_pycocotools(tmp_path, capsys, ground, ids, results, images):
+def test_the_figures_are_those_of_pycocotools(capsys, ground, ids, results, images):
     ids = ids[:images]
     results = [box for box in results if box["image_id"] in ids]
-    found, by_class = average_precision(written(tmp_path / "boxes.json", results), SAMPLES, ASKED, ids)
+    found, by_class = average_precision(results, SAMPLES, ASKED, ids)
     assert capsys.readouterr().out == ""
     assert (found.ap, found.ap50) == pytest.approx(by_pycocotools(ground, results, ["dog", "bird", "tree"], ids))
     assert 0 < found.ap < found.ap50 < 1
@@ -80,22 +80,21 @@ def test_the_figures_are_those_of_pycocotools(tmp_path, capsys, ground, ids, res
         assert (by_class[name].ap, by_class[name].ap50) == pytest.approx(expected)
 
 
-def test_no_boxes_have_no_precision(tmp_path, ids):
-    found, by_class = average_precision(written(tmp_path / "boxes.json", []), SAMPLES, ASKED, ids)
+def test_no_boxes_have_no_precision(ids):
+    found, by_class = average_precision([], SAMPLES, ASKED, ids)
     assert (found.ap, found.ap50) == (0, 0)
     assert by_class.keys() == {"dog", "bird", "tree"}
 
 
 def test_ids_without_ending_and_names_in_korean(tmp_path, ground, ids, results):
-    expected, _ = average_precision(written(tmp_path / "boxes.json", results), SAMPLES, ASKED, ids)
+    expected, _ = average_precision(results, SAMPLES, ASKED, ids)
     short = [box | {"image_id": Path(box["image_id"]).stem} for box in results]
     for image in ground["images"]:
         image["file_name"] = f"val/{image['file_name']}"
     for category in ground["categories"]:
         category["name"] = {"dog": "강아지", "tree": " Tree"}.get(category["name"], category["name"])
     truth = written(tmp_path / "truth.json", ground)
-    boxes = written(tmp_path / "boxes.json", short)
-    found, _ = average_precision(boxes, truth, ASKED, [Path(name).stem for name in ids])
+    found, _ = average_precision(short, truth, ASKED, [Path(name).stem for name in ids])
     assert found == expected
 
 
@@ -105,7 +104,7 @@ def test_a_crowd_is_no_miss(tmp_path, ground, ids):
     name = {each["id"]: each["name"] for each in ground["categories"]}[first["category_id"]]
     box = {"image_id": ids[0], "category": name, "bbox": first["bbox"], "score": 1.0}
     truth = written(tmp_path / "truth.json", ground)
-    found, _ = average_precision(written(tmp_path / "boxes.json", [box]), truth, {name: name}, ids)
+    found, _ = average_precision([box], truth, {name: name}, ids)
     assert found.ap == pytest.approx(1.0)
 
 
@@ -125,9 +124,11 @@ def test_files_that_do_not_fit(tmp_path, ground, ids, change, reason):
     boxes = written(tmp_path / "boxes.json", change.get("boxes", []))
     truth = written(tmp_path / "truth.json", change.get("truth", ground))
     with pytest.raises(InputError, match=reason):
-        average_precision(boxes, truth, change.get("asked", ASKED), change.get("ids", ids))
+        average_precision(read_results(boxes), truth, change.get("asked", ASKED), change.get("ids", ids))
 
 
 def test_no_file_at_all(tmp_path, ids):
     with pytest.raises(InputError, match=r"COCO's JSON at .*none\.json"):
-        average_precision(tmp_path / "none.json", SAMPLES, ASKED, ids)
+        read_results(tmp_path / "none.json")
+    with pytest.raises(InputError, match=r"COCO's JSON at .*none\.json"):
+        average_precision([], tmp_path / "none.json", ASKED, ids)
