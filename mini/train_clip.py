@@ -36,7 +36,7 @@ from mini.world import ENGLISH_NUMERALS, KINDS, TRAINING_SEEDS, Scene, scene, se
 WEIGHTS = Path("mini/weights/clip")
 CAPTIONER = Path("mini/weights/blip")
 RUN = Path("mini/runs/clip.pt")
-STEPS, BATCH = 3000, 64
+STEPS, BATCH = 1500, 64
 MUON_RATE, ADAMW_RATE = 2e-3, 1e-3
 BATCH_KINDS = (4, 16)
 NOUN_SHARE = 0.25

@@ -21,7 +21,7 @@ from mini.world import KINDS, KOREAN_NUMERALS, TRAINING_SEEDS, Kind, ends_in_con
 
 WEIGHTS = Path("mini/weights/nllb")
 RUN = Path("mini/runs/translator.pt")
-STEPS, BATCH = 1000, 64  # pairs a direction
+STEPS, BATCH = 1200, 64  # pairs a direction
 RATE = 2e-3
 WIDTH, LAYERS = 128, 2
 VOCABULARY, TOKENIZER_PAIRS = 500, 5000
