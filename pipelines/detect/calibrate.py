@@ -239,7 +239,7 @@ def draw_curves(sweep: Sweep, found: Calibrated, path: Path) -> None:
 def _labelled(config: DetectConfig, path: Path) -> tuple[list[Sample], pd.DataFrame]:
     """The photos that the truth counts, in its order, and the truth by their ids in NFC."""
     table = read_frame(path)
-    _, truth = joined(table, table)
+    _, truth = joined(table, table, (str(path), str(path)))
     by_id = {unicodedata.normalize("NFC", sample.id): sample for sample in samples(config)}
     unknown = [key for key in truth.index if key not in by_id]
     if unknown:
