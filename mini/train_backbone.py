@@ -30,7 +30,7 @@ from mini.world import KINDS, TRAINING_SEEDS, background, glyph, pose
 ARCHITECTURE = "test_resnet"
 WEIGHTS = Path("mini/weights/backbone")
 RUN = Path("mini/runs/backbone.pt")
-STEPS, BATCH, RATE = 1500, 16, 3e-3
+STEPS, BATCH, RATE = 5000, 16, 3e-3
 CROP_PX = 96  # enough to know a texture by, and a third of the time
 LEVELS = (1, 2, 3, 4)  # strides 4, 8, 16 and 32
 GROUNDS = (*TEXTURES, "scene")
