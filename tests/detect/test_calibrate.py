@@ -212,7 +212,7 @@ def test_one_prompt_some_photos_and_one_that_cannot_be_read(config, tmp_path, ca
         ({"0.png": [1, 1]}, PROMPTS[:2], r"columns 개, 고양이, 강아지 in .*truth\.csv, found no 강아지"),
         ({"0.png": [1, 1, 1], "x.png": [1, 1, 1]}, PROMPTS, r"found 1 others, such as 'x\.png'; the run has '0\.png'"),
         ({"0.png": [1, 1, "many"]}, PROMPTS, "as numbers"),
-        ({}, PROMPTS, "rows in the truth"),
+        ({}, PROMPTS, "rows in .*truth.csv, found none"),
     ],
 )
 def test_a_truth_that_does_not_fit(config, tmp_path, counts, columns, reason):
