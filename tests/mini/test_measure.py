@@ -53,3 +53,11 @@ def test_half_of_the_tested_pictures_have_a_defect(tmp_path):
 def test_the_models_fit_into_the_repository():
     *_, whole = sizes(WEIGHTS)
     assert 1 < whole.value <= whole.goal
+
+
+def test_the_readme_shows_the_figures_that_were_measured():
+    record = json.loads(FIGURES.read_text(encoding="utf-8"))
+    figures = [Figure(**each) for each in record["figures"]]
+    text = README.read_text(encoding="utf-8")
+    assert table(figures) in text
+    assert f"--seed {record['seed']}" in text
