@@ -1,11 +1,12 @@
 """What is measured is counted right, and the README shows what was measured."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from mini.evaluate import WEIGHTS, table
+from mini.evaluate import FIGURES, WEIGHTS, table
 from mini.measure import Figure, counted, draw_inspection, sizes
 from mini.world import sentence
 
