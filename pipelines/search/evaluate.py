@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def right_ranks(results: pd.DataFrame, truth: pd.DataFrame, column: str = "capti
         if lacking:
             found = ", ".join(map(str, table.columns))
             raise InputError(f"expected the columns {', '.join(wanted)} in the {name}, found {found}")
+    results, truth = _nfc(results), _nfc(truth)
     right = {str(caption): set(rows[truth.columns[0]]) for caption, rows in truth.groupby(column, sort=False)}
     found_for = {str(caption): rows for caption, rows in results.groupby("caption", sort=False)}
     for where, extra in (("truth", right.keys() - found_for.keys()), ("submission", found_for.keys() - right.keys())):
@@ -77,6 +79,11 @@ def right_ranks(results: pd.DataFrame, truth: pd.DataFrame, column: str = "capti
     if not right:
         raise InputError("expected rows in the truth, found none")
     return {caption: _rank(found_for[caption], images) for caption, images in right.items()}
+
+
+def _nfc(table: pd.DataFrame) -> pd.DataFrame:
+    """With all cells in NFC: a name or caption typed on a Mac may have its Hangul in parts, and is the same."""
+    return table.apply(lambda column: column.map(lambda cell: unicodedata.normalize("NFC", str(cell))))
 
 
 def _rank(results: pd.DataFrame, right: set[str]) -> int:

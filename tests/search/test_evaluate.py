@@ -1,5 +1,7 @@
 """Search scores are what their definitions say, by hand."""
 
+import unicodedata
+
 import pandas as pd
 import pytest
 
@@ -24,6 +26,12 @@ FOUND = results(
 
 def test_the_best_right_photo_counts_and_one_that_was_not_found_stands_behind():
     assert right_ranks(FOUND, TRUTH) == {"개": 2, "고양이": 1, "두 마리": 3}
+
+
+def test_names_and_captions_are_the_same_in_nfc_and_nfd():
+    truth = pd.DataFrame([("강아지.jpg", "개")], columns=["image", "caption"])
+    found = [unicodedata.normalize("NFD", text) for text in ("개", "강아지.jpg")]
+    assert right_ranks(results((*found, "1")), truth) == {"개": 1}
 
 
 def test_figures_by_hand():
