@@ -83,7 +83,8 @@ def right_ranks(results: pd.DataFrame, truth: pd.DataFrame, column: str = "capti
 
 def _nfc(table: pd.DataFrame) -> pd.DataFrame:
     """With all cells in NFC: a name or caption typed on a Mac may have its Hangul in parts, and is the same."""
-    return table.apply(lambda column: column.map(lambda cell: unicodedata.normalize("NFC", str(cell))))
+    same: pd.DataFrame = table.apply(lambda column: column.map(lambda cell: unicodedata.normalize("NFC", str(cell))))
+    return same
 
 
 def _rank(results: pd.DataFrame, right: set[str]) -> int:
