@@ -19,11 +19,12 @@ from pipelines.core.submission import (
     Pipeline,
     Written,
     check_writable,
+    content_hash,
     read_schema,
     write_record,
     write_submission,
 )
-from pipelines.history import content_hash, note_run
+from pipelines.history import note_run
 
 PACKAGES = ["torch", "torchvision", "transformers", "timm", "anomalib", "ultralytics", "opencv-python", "pandas"]
 BLANKS_SHOWN = 20

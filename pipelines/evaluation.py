@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar
 from pipelines.core.config import load_config, parts
 from pipelines.core.errors import InputError
 from pipelines.core.scores import Evaluation
-from pipelines.core.submission import write_whole
-from pipelines.history import content_hash, note_scores
+from pipelines.core.submission import content_hash, write_whole
+from pipelines.history import note_scores
 from pipelines.table import print_table
 from pipelines.tracking import Tracking, send
 

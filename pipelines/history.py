@@ -14,11 +14,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pipelines.core.checkpoints import file_hash
 from pipelines.core.errors import InputError, SuiteError
 from pipelines.core.images import read_table
 from pipelines.core.scores import Score
-from pipelines.core.submission import write_whole
+from pipelines.core.submission import content_hash, write_whole
 from pipelines.table import print_table
 
 NAME = "history.csv"
@@ -86,14 +85,6 @@ def note_scores(task: str, settings: Any, scores: Sequence[Score]) -> Row:  # no
         return row
 
     return _change(settings.submission.parent, change)
-
-
-def content_hash(path: Path) -> str:
-    """What a submission is known by: SHA-256 of its bytes, the first 12 hex digits.
-
-    The name in front keeps spreadsheets from taking digits with an `e` for a number.
-    """
-    return f"sha256:{file_hash(path).hexdigest()[:12]}"
 
 
 def chosen(config: Any) -> dict[str, object]:  # noqa: ANN401 - any settings class

@@ -10,7 +10,8 @@ from pipelines.__main__ import main
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.runner import RunnerConfig
 from pipelines.core.scores import Score
-from pipelines.history import NAME, content_hash, note_merge, note_run, note_scores, read_history, settings_of
+from pipelines.core.submission import content_hash
+from pipelines.history import NAME, note_merge, note_run, note_scores, read_history, settings_of
 
 
 @schema

@@ -15,6 +15,7 @@ from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
 from pipelines.core.images import read_samples
 from pipelines.core.scores import Evaluation, Score
+from pipelines.core.submission import content_hash
 from pipelines.core.truth import joined, read_frame
 
 CAPTION, ENGLISH = "caption", "english"
@@ -64,7 +65,7 @@ def evaluate(settings: CaptionScoring) -> Evaluation:
     """Scores a submission's captions and shows the worst. Raises InputError or CheckpointError."""
     submission = read_frame(settings.submission)
     if ENGLISH not in submission:
-        submission = _with_english(submission, settings.submission.with_suffix(".json"))
+        submission = _with_english(submission, settings.submission)
     found = score(submission, read_frame(settings.truth), settings)
     if settings.clip is None or settings.images is None:
         return found
@@ -119,10 +120,16 @@ def _by_id(truth: pd.DataFrame) -> pd.DataFrame:
     return grouped
 
 
-def _with_english(submission: pd.DataFrame, record: Path) -> pd.DataFrame:
-    """With a column of what the captions were translated from, where the run record has it for every row."""
+def _with_english(submission: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """With a column of what the captions were translated from, where the run record has it for every row.
+
+    The record of a file that was edited since, or of another run, says nothing of these captions.
+    """
     try:
-        captions = json.loads(record.read_text(encoding="utf-8"))["run"]["captions"]
+        record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        if record["content_hash"] != content_hash(path):
+            return submission
+        captions = record["run"]["captions"]
         english = [captions[key][ENGLISH] for key in submission[submission.columns[0]]]
     except (OSError, ValueError, KeyError, TypeError):
         return submission

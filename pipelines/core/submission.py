@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from pipelines.core.checkpoints import file_hash
 from pipelines.core.config import DataConfig
 from pipelines.core.errors import SubmissionError
 from pipelines.core.images import Sample, id_column, read_table
@@ -182,3 +183,11 @@ def _text(value: Value) -> str:
     if not math.isfinite(value):
         raise SubmissionError(f"expected finite numbers in the submission, found {value}")
     return f"{value:.6f}"
+
+
+def content_hash(path: Path) -> str:
+    """What a submission is known by: SHA-256 of its bytes, the first 12 hex digits.
+
+    The name in front keeps spreadsheets from taking digits with an `e` for a number.
+    """
+    return f"sha256:{file_hash(path).hexdigest()[:12]}"

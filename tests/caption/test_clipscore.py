@@ -12,6 +12,7 @@ from pipelines.caption.evaluate import CaptionScoring, evaluate
 from pipelines.core.errors import InputError
 from pipelines.core.images import Sample
 from pipelines.core.runner import Runner
+from pipelines.core.submission import content_hash
 from tests import tiny
 
 CAPTIONS = ["two dogs", "a red car", "three cats", "apples under the car", "one dog", "blue cars", "the photo"]
@@ -67,11 +68,16 @@ def settings(checkpoint, photos, tmp_path):
 
 def test_it_scores_what_was_translated(settings, photos):
     captions = {sample.id: {"english": text} for sample, text in zip(photos, CAPTIONS, strict=True)}
-    settings["submission"].with_suffix(".json").write_text(json.dumps({"run": {"captions": captions}}))
+    record = {"content_hash": content_hash(settings["submission"]), "run": {"captions": captions}}
+    settings["submission"].with_suffix(".json").write_text(json.dumps(record))
     found = {score.name: score for score in evaluate(CaptionScoring(**settings, clip_prefix="")).scores}
     expected = clip_scores(photos, CAPTIONS, settings["clip"], Runner())
     assert found["CLIPScore"].value == pytest.approx(sum(expected) / len(expected), abs=1e-5)
     assert found["exact"].value == 1
+    with settings["submission"].open("a", encoding="utf-8") as file:
+        file.write("\n")
+    with pytest.raises(InputError, match="found neither"):  # edited since: the record is of other captions
+        evaluate(CaptionScoring(**settings))
 
 
 def test_without_english_it_says_what_to_do(settings):
