@@ -8,27 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core.errors import SuiteError
+from pipelines.task import Task
 
 
-def _caption() -> tuple[Any, Any, Any]:
-    from pipelines.caption.pipeline import CaptionConfig, CaptionPipeline, samples
+def _caption() -> Task:
+    from pipelines.caption.pipeline import CaptionConfig, CaptionPipeline, fields, samples
 
-    return CaptionConfig, CaptionPipeline, samples
-
-
-def _detect() -> tuple[Any, Any, Any]:
-    from pipelines.detect.pipeline import DetectConfig, DetectPipeline, samples
-
-    return DetectConfig, DetectPipeline, samples
+    return Task(CaptionConfig, CaptionPipeline, samples, fields)
 
 
-def _anomaly() -> tuple[Any, Any, Any]:
-    from pipelines.anomaly.pipeline import AnomalyConfig, AnomalyPipeline, samples
+def _detect() -> Task:
+    from pipelines.detect.pipeline import DetectConfig, DetectPipeline, fields, samples
 
-    return AnomalyConfig, AnomalyPipeline, samples
+    return Task(DetectConfig, DetectPipeline, samples, fields)
 
 
-TASKS: dict[str, tuple[Callable[[], tuple[Any, Any, Any]], str]] = {
+def _anomaly() -> Task:
+    from pipelines.anomaly.pipeline import AnomalyConfig, AnomalyPipeline, fields, samples
+
+    return Task(AnomalyConfig, AnomalyPipeline, samples, fields)
+
+
+TASKS: dict[str, tuple[Callable[[], Task], str]] = {
     "caption": (_caption, "captions photos: BLIP, then Korean translation"),
     "detect": (_detect, "finds and counts what a text prompt names: Grounding DINO"),
     "anomaly": (_anomaly, "scores photos against normal ones: PatchCore"),
@@ -124,13 +125,13 @@ def _run(task: str, words: list[str]) -> int:
     load, description = TASKS[task]
     if task in CALIBRATIONS:
         description += f"; `{task} calibrate --help`: the settings that suit known answers best"
-    config_class, pipeline_class, samples = load()
+    of_task = load()
     parser = argparse.ArgumentParser(prog=f"python -m pipelines {task}", description=description, allow_abbrev=False)
     parser.add_argument("--config", type=Path, default=Path("configs") / f"{task}.yaml", help="settings file (YAML)")
-    add_flags(parser, config_class)
+    add_flags(parser, of_task.config)
     arguments = parser.parse_args(words)
-    config = load_config(arguments.config, config_class, given_flags(arguments))
-    run_task(task, config, pipeline_class, samples)
+    config = load_config(arguments.config, of_task.config, given_flags(arguments))
+    run_task(task, config, of_task.pipeline, of_task.samples)
     return 0
 
 
@@ -140,7 +141,7 @@ def _calibrate(task: str, words: list[str]) -> int:
     from pipelines.core.config import add_flags, given_flags, load_config
 
     kinds, calibrate = CALIBRATIONS[task]()
-    config_class, _, _ = TASKS[task][0]()
+    config_class = TASKS[task][0]().config
     parser = argparse.ArgumentParser(prog=f"python -m pipelines {task} calibrate", allow_abbrev=False)
     if config_class in kinds:
         parser.add_argument("--config", type=Path, default=Path("configs") / f"{task}.yaml", help="settings of the run")

@@ -23,7 +23,7 @@ from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import ConfigError, InputError
 from pipelines.core.images import Sample, read_samples
 from pipelines.core.runner import Outcome, Runner, RunnerConfig
-from pipelines.core.submission import Row, check_writable
+from pipelines.core.submission import Kind, Row, check_writable
 
 SHOWN = 3  # unreadable normal images that are named on the terminal; the run record has them all
 
@@ -101,6 +101,11 @@ class AnomalyConfig:
         return sides[0], sides[-1]
 
 
+def fields(config: AnomalyConfig) -> Mapping[str, Kind]:
+    """What the rows hold: label and raw score."""
+    return {"label": "label", "score": "score"}
+
+
 def samples(config: AnomalyConfig) -> list[Sample]:
     """The images to score: in a tree those of its test folders, in the order of the CSV where one is given."""
     return read_samples(config.data, read_folders(config.data.images, config.normal, not config.fitted).tests)
@@ -109,10 +114,9 @@ def samples(config: AnomalyConfig) -> list[Sample]:
 class AnomalyPipeline:
     """Fits on the normal images when first called, unless a fitted model is given; then scores."""
 
-    fields: Sequence[str] = ["label", "score"]
-
     def __init__(self, config: AnomalyConfig, runner: Runner) -> None:
         self.config, self.runner = config, runner
+        self.fields = fields(config)
         self.folders: Folders = read_folders(config.data.images, config.normal, not config.fitted)
         self.backbone = load_backbone(
             config.checkpoint, config.backbone, strides=config.strides, out_indices=config.out_indices,

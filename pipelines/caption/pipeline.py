@@ -12,7 +12,7 @@ from pipelines.core import checkpoints
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.images import Sample, read_samples
 from pipelines.core.runner import BatchModel, Outcome, Runner, RunnerConfig
-from pipelines.core.submission import Row
+from pipelines.core.submission import Kind, Row
 from pipelines.core.translate import Translator
 
 
@@ -91,11 +91,10 @@ class Caption:
 class CaptionPipeline:
     """Captions every sample, then translates what was said, each distinct sentence once."""
 
-    fields: Sequence[str] = ("caption",)
-
     def __init__(self, config: CaptionConfig, runner: Runner) -> None:
         """Loads the captioner and, where it is wanted, the translator. Raises CheckpointError or ConfigError."""
         self.config, self.runner = config, runner
+        self.fields = fields(config)
         self.models: dict[str, dict[str, str]] = {}
         self.captions: dict[str, Caption] = {}
         settings = {key: getattr(config, key) for key in ("prompt", "beams", "min_tokens", "max_tokens")}
@@ -166,6 +165,11 @@ def translated(
             yield Outcome(outcome.item, None, f"{outcome.result!r} could not be translated: {translation.error}")
         else:
             yield Outcome(outcome.item, Caption(outcome.result, translation.result))
+
+
+def fields(config: CaptionConfig) -> Mapping[str, Kind]:
+    """What the rows hold: the caption."""
+    return {"caption": "text"}
 
 
 def samples(config: CaptionConfig) -> list[Sample]:

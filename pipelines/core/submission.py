@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from pipelines.core.checkpoints import file_hash
 from pipelines.core.config import DataConfig
@@ -20,6 +20,8 @@ from pipelines.core.runner import Outcome
 Value = str | int | float
 Row = Mapping[str, Value]
 """What a pipeline says of one image: field -> value."""
+Kind = Literal["text", "count", "label", "score"]
+"""What a field holds: any text, a whole number from 0, 0 or 1, a finite number."""
 
 Result = TypeVar("Result")
 
@@ -27,8 +29,8 @@ Result = TypeVar("Result")
 class Pipeline(Protocol[Result]):
     """A task: samples in, one Outcome each out, in order; and what each becomes in the submission."""
 
-    fields: Sequence[str]
-    """The fields of its rows; the first is what a sample with one free column asks for."""
+    fields: Mapping[str, Kind]
+    """The fields of its rows, in order; the first is what a sample with one free column asks for."""
 
     def __call__(self, samples: Sequence[Sample], /) -> Iterator[Outcome[Sample, Result]]:
         """One Outcome per sample, in order."""
@@ -63,7 +65,7 @@ class SubmissionSchema:
         return [cells[column] for column in self.columns]
 
 
-def read_schema(data: DataConfig, fields: Sequence[str]) -> SubmissionSchema:
+def read_schema(data: DataConfig, fields: Mapping[str, Kind]) -> SubmissionSchema:
     """The schema that the sample submission asks for, else `image` and all `fields`.
 
     A column is filled by the field that `data.columns` names for it, else by the field of the same name; a single
@@ -80,7 +82,7 @@ def read_schema(data: DataConfig, fields: Sequence[str]) -> SubmissionSchema:
     open_columns = [column for column in wanted if column not in sources]
     open_fields = [name for name in fields if name not in sources.values()]
     if len(open_columns) == 1 and len(wanted) == 1:
-        sources[open_columns[0]] = fields[0]
+        sources[open_columns[0]] = next(iter(fields))
     elif len(open_columns) == len(open_fields):
         sources |= dict(zip(open_columns, open_fields, strict=True))
     missing = [column for column in wanted if column not in sources]
@@ -88,7 +90,7 @@ def read_schema(data: DataConfig, fields: Sequence[str]) -> SubmissionSchema:
         raise SubmissionError(
             f"{data.sample_submission}: expected columns that this task can fill ({', '.join(fields)}), found "
             f"{', '.join(missing) or 'only ids'}; say what goes where with --columns '{{{(missing or ['column'])[0]}: "
-            f"{fields[0]}}}'"
+            f"{next(iter(fields))}}}'"
         )
     return SubmissionSchema(table.columns, key, sources)
 

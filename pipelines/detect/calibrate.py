@@ -153,7 +153,7 @@ def calibrate(config: DetectConfig, settings: DetectCalibration) -> Calibrated:
             f"expected the columns {', '.join(sources)} in {settings.truth}, found no {', '.join(lacking)}; it has the "
             "columns of a submission"
         )
-    places = [pipeline.places[pipeline.fields.index(field)] for field in sources.values()]
+    places = [pipeline.places[list(pipeline.fields).index(field)] for field in sources.values()]
     costs, full_above = [], []
     for outcome, expected in zip(pipeline.detect(photos), to_counts(truth[list(sources)]), strict=True):
         if outcome.result is None:

@@ -9,7 +9,7 @@ from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
 from pipelines.core.images import Sample, read_samples
 from pipelines.core.runner import Outcome, Runner, RunnerConfig
-from pipelines.core.submission import Row, check_writable
+from pipelines.core.submission import Kind, Row, check_writable
 from pipelines.core.translate import Translator
 from pipelines.detect.boxes import ENDINGS, BoxFile
 from pipelines.detect.counting import count, suppress
@@ -85,7 +85,7 @@ class DetectPipeline:
         self.saturated: list[str] = []
         self.lexicon = read_lexicon(config.lexicon)
         prompts = run_prompts(config)
-        self.fields: Sequence[str] = prompts if len(prompts) > 1 else ("count",)
+        self.fields = fields(config)
         for path in (config.boxes, config.save_images and config.save_images / "image.jpg"):
             if path is not None:
                 check_writable(path)
@@ -225,6 +225,12 @@ class DetectPipeline:
                 f"too low, such as {', '.join(self.saturated[:3])}",
                 file=sys.stderr,
             )
+
+
+def fields(config: DetectConfig) -> Mapping[str, Kind]:
+    """What the rows hold: one `count`, or a count for each of several prompts. Raises InputError as `run_prompts`."""
+    prompts = run_prompts(config)
+    return dict.fromkeys(prompts if len(prompts) > 1 else ["count"], "count")
 
 
 def samples(config: DetectConfig) -> list[Sample]:

@@ -64,7 +64,7 @@ def test_unknown_words_are_listed_before_anything_loads(images):
 
 def test_one_prompt_is_a_count(make, capsys):
     pipeline, found = make(prompts="강아지")
-    assert pipeline.fields == ("count",)
+    assert pipeline.fields == {"count": "count"}
     rows = [pipeline.rows(outcome.item, outcome.result) for outcome in pipeline(found)]
     assert [len(row) for row in rows] == [1] * len(found)
     assert sum(row[0]["count"] for row in rows) > 0
@@ -75,7 +75,7 @@ def test_one_prompt_is_a_count(make, capsys):
 
 def test_several_prompts_are_a_column_each(make):
     pipeline, found = make(prompts=["개", "Cat", "강아지"], box_threshold=0.3)
-    assert pipeline.fields == ["개", "Cat", "강아지"]
+    assert list(pipeline.fields.items()) == [("개", "count"), ("Cat", "count"), ("강아지", "count")]
     assert pipeline.classes == ("dog", "cat")
     outcomes = list(pipeline(found))
     rows = [pipeline.rows(outcome.item, outcome.result)[0] for outcome in outcomes]
@@ -87,7 +87,7 @@ def test_several_prompts_are_a_column_each(make):
 
 def test_one_prompt_in_a_list_is_one_prompt(make):
     """As a flag, a single prompt is a list too."""
-    assert make(prompts=["dog"])[0].fields == ("count",)
+    assert make(prompts=["dog"])[0].fields == {"count": "count"}
 
 
 def test_a_prompt_a_row(make, photos, tmp_path):
