@@ -11,7 +11,6 @@ from pipelines.core.images import Sample
 from pipelines.core.runner import Outcome
 from pipelines.core.submission import SubmissionSchema, check_writable, read_schema, write_submission, write_whole
 
-
 FIELDS = {"label": "label", "score": "score"}
 
 
