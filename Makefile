@@ -11,7 +11,7 @@ CONFIGS := $(if $(filter mini,$(PROFILE)),configs/mini,configs)
 SOURCES := pipelines tests mini benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submissions caption detect anomaly evaluate test check lint types format lock mini clean
+.PHONY: help setup submissions caption detect anomaly search-rank evaluate test check lint types format lock mini clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -26,7 +26,7 @@ setup: .venv/ready ## make the virtual environment with the locked packages
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
 	@touch $@
 
-submissions: caption detect anomaly evaluate ## run the three tasks, write submissions/*.csv, print their scores
+submissions: caption detect anomaly search-rank evaluate ## run every task, write submissions/*.csv, print their scores
 
 caption: setup ## photos -> Korean captions: submissions/caption.csv
 	$(RUN) caption --config $(CONFIGS)/caption.yaml $(ARGS)
@@ -36,6 +36,9 @@ detect: setup ## photos and prompts -> counts: submissions/detect.csv
 
 anomaly: setup ## normal and test photos -> anomaly scores: submissions/anomaly.csv
 	$(RUN) anomaly --config $(CONFIGS)/anomaly.yaml $(ARGS)
+
+search-rank: setup ## photos and queries -> the photos found for each: submissions/search.csv
+	$(RUN) search rank --config $(CONFIGS)/search.yaml $(ARGS)
 
 evaluate: setup ## score submissions/*.csv against the samples' truth
 	$(RUN) evaluate --config $(CONFIGS)/evaluate.yaml

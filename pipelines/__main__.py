@@ -108,11 +108,12 @@ def _dispatch(words: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, description) in TASKS.items():
         commands.add_parser(name, help=description, add_help=False)
+    commands.add_parser("search", help="finds photos by words or by a photo: CLIP, LanceDB", add_help=False)
     commands.add_parser("evaluate", help="scores submissions against their truth", add_help=False)
     commands.add_parser("compare", help="shows where submissions differ, and merges them", add_help=False)
     commands.add_parser("history", help="shows which settings gave which score", add_help=False)
     known, rest = parser.parse_known_args(words)
-    others = {"evaluate": _evaluate, "compare": _compare, "history": _history}
+    others = {"search": _search, "evaluate": _evaluate, "compare": _compare, "history": _history}
     return others[known.command](rest) if known.command in others else _run(known.command, rest)
 
 
@@ -187,6 +188,12 @@ def _evaluate(words: list[str]) -> int:
     else:
         evaluate_all(arguments.config, EVALUATIONS, tracking)
     return 0
+
+
+def _search(words: list[str]) -> int:
+    from pipelines.search.command import main
+
+    return main(words)
 
 
 def _compare(words: list[str]) -> int:

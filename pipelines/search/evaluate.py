@@ -3,7 +3,7 @@
 import math
 import statistics
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -25,60 +25,76 @@ class SearchScoring:
     """CSV of the results: `caption,image,score`, a row for each photo found for a caption; the highest is best."""
     truth: Path
     """CSV `image,caption`: the photos that the captions were written of, one or more captions a photo."""
-    column: str = "caption"
-    """The truth's column that was asked, such as `english`."""
+    columns: Sequence[str] = ("caption",)
+    """The truth's columns that were asked, such as caption and english; with several, each is scored by itself."""
     worst: int = 5
     """How many of the captions whose photo stands lowest are shown (0 or more)."""
 
     def __post_init__(self) -> None:
         if self.worst < 0:
             raise ValueError(f"worst is 0 or more, not {self.worst}")
+        if not self.columns:
+            raise ValueError("columns has at least one column of the truth, found none")
 
 
 def evaluate(settings: SearchScoring) -> Evaluation:
     """Scores the results and shows the captions whose photos stand lowest. Raises InputError."""
     truth = read_frame(settings.truth)
-    ranks = right_ranks(read_frame(settings.submission), truth, settings.column)
-    lowest = sorted(ranks.items(), key=lambda item: -item[1])[: settings.worst]
+    ranks = right_ranks(read_frame(settings.submission), truth, settings.columns)
+    names = {column: f" {column}" if len(ranks) > 1 else "" for column in ranks}
+    everywhere = {caption: rank for of_column in ranks.values() for caption, rank in of_column.items()}
+    lowest = sorted(everywhere.items(), key=lambda item: -item[1])[: settings.worst]
     return Evaluation(
-        scores(list(ranks.values())),
+        [score for column, found in ranks.items() for score in scores(list(found.values()), names[column])],
         [f"worst: rank {rank} for {caption!r}" for caption, rank in lowest if rank > 1],
-        {"ranks": dict(ranks)},
+        {"ranks": everywhere},
     )
 
 
-def scores(ranks: Sequence[int]) -> list[Score]:
-    """Recall at 1, 5 and 10 (shares, 0 to 1), the mean of 1 / rank, and the median rank (1 is best)."""
-    recalls = [Score(f"recall@{depth}", statistics.fmean(rank <= depth for rank in ranks), OURS) for depth in DEPTHS]
-    mean_reciprocal = statistics.fmean(1 / rank for rank in ranks)
-    return [*recalls, Score("MRR", mean_reciprocal, OURS), Score("median rank", float(statistics.median(ranks)), OURS)]
+def scores(ranks: Sequence[int], of: str = "") -> list[Score]:
+    """Recall at 1, 5 and 10 (shares, 0 to 1), the mean of 1 / rank, and the median rank (1 is best).
+
+    `of` ends their names, where there are several of each.
+    """
+    recalls = {f"recall@{depth}": statistics.fmean(rank <= depth for rank in ranks) for depth in DEPTHS}
+    places = {"MRR": statistics.fmean(1 / rank for rank in ranks), "median rank": float(statistics.median(ranks))}
+    return [Score(name + of, value, OURS) for name, value in (recalls | places).items()]
 
 
-def right_ranks(results: pd.DataFrame, truth: pd.DataFrame, column: str = "caption") -> Mapping[str, int]:
-    """For each caption the rank, from 1, of the best placed photo that it was written of.
+def right_ranks(
+    results: pd.DataFrame, truth: pd.DataFrame, columns: Sequence[str] = ("caption",)
+) -> dict[str, dict[str, int]]:
+    """For each column and each caption in it the rank, from 1, of the best placed photo that it was written of.
 
-    `results` has the columns caption, image and score, `truth` the id first and `column`; both hold text. A photo that
+    `results` has the columns caption, image and score, `truth` the id first and `columns`; both hold text. A photo that
     is not among the results stands right after them; of equal scores the earlier row is first. Raises InputError for
     missing columns, captions without results, results for other captions, or scores that are no numbers.
     """
-    for name, table, wanted in (("submission", results, ["caption", "image", "score"]), ("truth", truth, [column])):
+    for name, table, wanted in (("submission", results, ["caption", "image", "score"]), ("truth", truth, columns)):
         lacking = [each for each in wanted if each not in table.columns]
         if lacking:
             found = ", ".join(map(str, table.columns))
             raise InputError(f"expected the columns {', '.join(wanted)} in the {name}, found {found}")
     results, truth = _nfc(results), _nfc(truth)
-    right = {str(caption): set(rows[truth.columns[0]]) for caption, rows in truth.groupby(column, sort=False)}
+    right = {
+        column: {str(caption): set(rows[truth.columns[0]]) for caption, rows in truth.groupby(column, sort=False)}
+        for column in columns
+    }
+    asked = {caption for captions in right.values() for caption in captions}
     found_for = {str(caption): rows for caption, rows in results.groupby("caption", sort=False)}
-    for where, extra in (("truth", right.keys() - found_for.keys()), ("submission", found_for.keys() - right.keys())):
+    for where, extra in (("truth", asked - found_for.keys()), ("submission", found_for.keys() - asked)):
         if extra:
             some = ", ".join(repr(caption) for caption in sorted(extra)[:3])
             raise InputError(
                 f"expected the same captions in submission and truth, found {len(extra)} only in the {where}, "
                 f"such as {some}"
             )
-    if not right:
+    if not asked:
         raise InputError("expected rows in the truth, found none")
-    return {caption: _rank(found_for[caption], images) for caption, images in right.items()}
+    return {
+        column: {caption: _rank(found_for[caption], images) for caption, images in captions.items()}
+        for column, captions in right.items()
+    }
 
 
 def _nfc(table: pd.DataFrame) -> pd.DataFrame:

@@ -25,13 +25,13 @@ FOUND = results(
 
 
 def test_the_best_right_photo_counts_and_one_that_was_not_found_stands_behind():
-    assert right_ranks(FOUND, TRUTH) == {"개": 2, "고양이": 1, "두 마리": 3}
+    assert right_ranks(FOUND, TRUTH) == {"caption": {"개": 2, "고양이": 1, "두 마리": 3}}
 
 
 def test_names_and_captions_are_the_same_in_nfc_and_nfd():
     truth = pd.DataFrame([("강아지.jpg", "개")], columns=["image", "caption"])
     found = [unicodedata.normalize("NFD", text) for text in ("개", "강아지.jpg")]
-    assert right_ranks(results((*found, "1")), truth) == {"개": 1}
+    assert right_ranks(results((*found, "1")), truth) == {"caption": {"개": 1}}
 
 
 def test_figures_by_hand():
@@ -57,8 +57,20 @@ def test_a_perfect_search_reaches_the_maximum(tmp_path):
 def test_the_worst_are_shown(tmp_path):
     TRUTH.rename(columns={"caption": "english"}).to_csv(tmp_path / "truth.csv", index=False)
     FOUND.to_csv(tmp_path / "found.csv", index=False)
-    found = evaluate(SearchScoring(tmp_path / "found.csv", tmp_path / "truth.csv", column="english", worst=1))
+    found = evaluate(SearchScoring(tmp_path / "found.csv", tmp_path / "truth.csv", columns=["english"], worst=1))
     assert found.lines == ["worst: rank 3 for '두 마리'"]
+
+
+def test_each_of_several_columns_is_scored_by_itself(tmp_path):
+    TRUTH[:2].assign(english=["a dog", "개"]).to_csv(tmp_path / "truth.csv", index=False)
+    found = results(
+        ("개", "b.jpg", "0.9"), ("개", "a.jpg", "0.8"), ("고양이", "b.jpg", "1"), ("a dog", "b.jpg", "1")
+    )  # fmt: skip
+    found.to_csv(tmp_path / "found.csv", index=False)
+    settings = SearchScoring(tmp_path / "found.csv", tmp_path / "truth.csv", columns=["caption", "english"])
+    figures = {score.name: score.value for score in evaluate(settings).scores}
+    assert figures["recall@1 caption"] == 0.5 and figures["recall@1 english"] == 0.5
+    assert figures["MRR caption"] == 0.75 and figures["median rank english"] == 1.5
 
 
 @pytest.mark.parametrize(

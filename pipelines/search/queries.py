@@ -1,0 +1,85 @@
+"""Turns queries into vectors; Korean ones become English first where the model's vocabulary has no Korean."""
+
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from pipelines.core import checkpoints
+from pipelines.core.clip import ClipTexts
+from pipelines.core.errors import InputError
+from pipelines.core.runner import BatchModel, Runner
+from pipelines.core.translate import Translator
+from pipelines.search.settings import TranslationConfig
+
+EVERYDAY = "강아지 두 마리와 자동차 한 대"
+
+
+class Queries:
+    """The text side of a search, which can be asked any number of times."""
+
+    def __init__(
+        self,
+        texts: ClipTexts,
+        runner: Runner,
+        translate: bool | Literal["auto"] = "auto",
+        translation: TranslationConfig | None = None,
+    ) -> None:
+        """The translator is loaded when the first query needs it."""
+        self.texts, self.runner = texts, runner
+        self.translates = not knows_korean(texts.tokenizer) if translate == "auto" else translate
+        self.translation = translation or TranslationConfig()
+        self.translator: Translator | None = None
+        self.models: dict[str, dict[str, str]] = {}
+        """The translator's checkpoint and fingerprint, once it is loaded."""
+        self.english: dict[str, str] = {}
+        """What the model was asked in place of each Korean query."""
+
+    def vectors(self, queries: Sequence[str]) -> Tensor:
+        """Unit vectors, float32 (N, D). Raises InputError for a query without words or that a model fails on."""
+        for query in queries:
+            if not query.strip():
+                raise InputError(f"expected a query of words, found {query!r}")
+        korean = {query for query in queries if self.translates and has_hangul(query)} - self.english.keys()
+        if korean:
+            ordered = sorted(korean, key=lambda query: (-len(query), query))
+            self.english |= dict(zip(ordered, self._run(self._translator(), ordered, "translate"), strict=True))
+        asked = [self.english.get(query, query) if self.translates else query for query in queries]
+        return torch.stack(self._run(self.texts, asked, "queries"))
+
+    def _run(self, model: BatchModel[str, Any], texts: Sequence[str], stage: str) -> list[Any]:
+        results = []
+        for outcome in self.runner.run(model, texts, stage):
+            if outcome.result is None:
+                raise InputError(f"expected a query that can be read, found {outcome.item!r}: {outcome.error}")
+            results.append(outcome.result)
+        return results
+
+    def _translator(self) -> Translator:
+        if self.translator is None:
+            named = self.translation
+            folder: Path = checkpoints.resolve(named.checkpoint)
+            self.models["translator"] = {
+                "checkpoint": named.checkpoint,
+                "fingerprint": checkpoints.fingerprint(folder),
+            }
+            self.translator = Translator(folder, named.source, named.target)
+        return self.translator
+
+
+def knows_korean(tokenizer: Any) -> bool:  # noqa: ANN401 - any tokenizer
+    """Whether a tokenizer has Korean words or syllables: an everyday phrase takes at most one token a syllable.
+
+    SigLIP 2's, the multilingual SigLIP's and Korean CLIPs' do. CLIP's own cuts a syllable into its three bytes, and
+    English SigLIP's has but an unknown token: to such a model all Korean is the same noise.
+    """
+    tokens = [token for word in EVERYDAY.split() for token in tokenizer(word, add_special_tokens=False)["input_ids"]]
+    return tokenizer.unk_token_id not in tokens and len(tokens) <= len(EVERYDAY.replace(" ", ""))
+
+
+def has_hangul(text: str) -> bool:
+    """Whether a syllable or jamo, of any width, is in the text."""
+    return any("HANGUL" in unicodedata.name(letter, "") for letter in text)

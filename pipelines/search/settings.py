@@ -1,0 +1,53 @@
+"""The settings of photo search: one class for indexing, asking and ranking."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pipelines.core.config import schema
+from pipelines.core.runner import RunnerConfig
+
+
+@schema
+class TranslationConfig:
+    """The translator of Korean queries, for a model that knows no Korean."""
+
+    checkpoint: str = "facebook/nllb-200-distilled-600M"
+    """Folder or hub id of an NLLB or M2M100 model; loaded only where a query has to be translated."""
+    source: str = "kor_Hang"
+    """The queries' language, by the checkpoint's own code."""
+    target: str = "eng_Latn"
+    """English, by the checkpoint's own code."""
+
+
+@schema
+class RankConfig:
+    """What `rank` ranks."""
+
+    images: Path | None = None
+    """Folder of the photos; searched with its subfolders."""
+    queries: Path | None = None
+    """CSV of the queries, such as the truth that the result is to be scored with."""
+    columns: Sequence[str] = ("caption",)
+    """The columns of the queries; every distinct text in them is one."""
+    output: Path = Path("submissions/search.csv")
+    """CSV to write: `caption,image,score`, the photos found for each query, the best first."""
+
+
+@schema
+class SearchConfig:
+    """The settings of photo search."""
+
+    checkpoint: str
+    """Folder or hub id of a CLIP, SigLIP or SigLIP 2 model."""
+    translate: bool | Literal["auto"] = "auto"
+    """Whether Korean queries become English; `auto`: where the model's vocabulary has no Korean."""
+    translation: TranslationConfig = TranslationConfig()
+    top: int = 10
+    """Photos shown for a query (1 or more)."""
+    rank: RankConfig = RankConfig()
+    runner: RunnerConfig = RunnerConfig()
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise ValueError(f"top is at least 1, not {self.top}")
