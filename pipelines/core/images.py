@@ -41,7 +41,7 @@ def read_table(path: Path) -> Table:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"expected a CSV file at {path}, but it cannot be read: {error.strerror}") from None
-    reader = csv.reader(io.StringIO(_text(data, path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(as_text(data, path), newline=""), strict=True)
     try:
         lines = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
@@ -89,7 +89,7 @@ def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list
     keyed = [_by_id(table, data.id_column) for table in sources]
     if len(keyed) == 2:
         _same_ids(sources, keyed)
-    find = _Finder(data.images, images)
+    find = Finder(data.images, images)
     samples = [Sample(key, find(key, row), row) for key, row in keyed[-1].items()]
     if len(keyed) == 2:  # the sample submission's order, the test CSV's fields
         by_id = {sample.id: sample for sample in samples}
@@ -104,12 +104,13 @@ def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list
     return samples
 
 
-class _Finder:
+class Finder:
     """Finds the file that an id means, among the images of a folder and nowhere else."""
 
     def __init__(self, folder: Path, images: Sequence[Path]) -> None:
         self.folder = folder
         self.known: dict[str, Path | None] = {}
+        """Every name that an id may have, in NFC -> its file; None where several files have it."""
         for path in images:
             relative = path.relative_to(folder)
             for name in {relative.as_posix(), relative.with_suffix("").as_posix(), relative.name, relative.stem}:
@@ -134,7 +135,8 @@ def _harmless(key: str) -> str:
     return key.replace("/", "_").replace("\\", "_").replace("\0", "") or "(empty id)"
 
 
-def _text(data: bytes, path: Path) -> str:
+def as_text(data: bytes, path: Path) -> str:
+    """The bytes of the CSV at `path` as text: UTF-8 with or without BOM, else cp949. Raises InputError."""
     for encoding in ("utf-8-sig", "cp949"):
         try:
             return data.decode(encoding)
