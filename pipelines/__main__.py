@@ -109,11 +109,12 @@ def _dispatch(words: list[str]) -> int:
     for name, (_, description) in TASKS.items():
         commands.add_parser(name, help=description, add_help=False)
     commands.add_parser("search", help="finds photos by words or by a photo: CLIP, LanceDB", add_help=False)
+    commands.add_parser("doctor", help="says what would make a run or a submission invalid", add_help=False)
     commands.add_parser("evaluate", help="scores submissions against their truth", add_help=False)
     commands.add_parser("compare", help="shows where submissions differ, and merges them", add_help=False)
     commands.add_parser("history", help="shows which settings gave which score", add_help=False)
     known, rest = parser.parse_known_args(words)
-    others = {"search": _search, "evaluate": _evaluate, "compare": _compare, "history": _history}
+    others = {"search": _search, "doctor": _doctor, "evaluate": _evaluate, "compare": _compare, "history": _history}
     return others[known.command](rest) if known.command in others else _run(known.command, rest)
 
 
@@ -157,6 +158,12 @@ def _calibrate(task: str, words: list[str]) -> int:
         settings.append(load_config(arguments.config if kind is config_class else None, kind, flags))
     calibrate(*settings)
     return 0
+
+
+def _doctor(words: list[str]) -> int:
+    from pipelines.doctor import main
+
+    return main(words, TASKS)
 
 
 def _evaluate(words: list[str]) -> int:

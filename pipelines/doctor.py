@@ -1,0 +1,170 @@
+"""`python -m pipelines doctor`: says what would make a run or a submission invalid, without loading a model."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipelines.core.config import add_flags, given_flags, load_config
+from pipelines.core.doctor import Finding, check_inputs, check_submission
+from pipelines.core.errors import ConfigError, InputError, SuiteError
+from pipelines.core.images import read_samples
+from pipelines.core.runner import Runner
+from pipelines.core.submission import content_hash
+from pipelines.history import read_history
+from pipelines.task import Task
+
+FREE_MEMORY = 2 * 2**30
+"""Bytes of a GPU below which even the smaller models are likely not to fit."""
+
+
+def main(words: Sequence[str], tasks: Mapping[str, tuple[Callable[[], Task], str]]) -> int:
+    """Prints each problem on standard error; the exit code is 2 where one is an error. Raises ConfigError."""
+    choice = argparse.ArgumentParser(prog="python -m pipelines doctor", allow_abbrev=False)
+    names = choice.add_subparsers(dest="task", required=True, metavar="TASK")
+    for name in tasks:
+        names.add_parser(name, help=f"with the flags of `{name}`", add_help=False)
+    known, rest = choice.parse_known_args(words)
+    task = tasks[known.task][0]()
+    parser = argparse.ArgumentParser(prog=f"python -m pipelines doctor {known.task}", allow_abbrev=False)
+    parser.add_argument("--config", type=Path, default=Path("configs") / f"{known.task}.yaml", help="settings (YAML)")
+    parser.add_argument("--submission", type=Path, help="a submission to check besides")
+    add_flags(parser, task.config)
+    arguments = parser.parse_args(rest)
+    config = load_config(arguments.config, task.config, given_flags(arguments))
+    return _examine(known.task, task, config, arguments.submission)
+
+
+def examine_inputs(task: Task, config: Any) -> list[Finding]:  # noqa: ANN401 - a task's settings class
+    """All that is wrong with what a run is given, found before a model loads; an empty list where nothing is."""
+    findings = []
+    try:
+        fields = task.fields(config)
+    except SuiteError as error:
+        findings.append(Finding("error", str(error)))
+        fields = None
+    images = images_that_count(task, config)
+    findings += check_inputs(config.data, fields, images)
+    said = _refusal(lambda: read_samples(config.data, images))  # the same, of which `check_inputs` says more
+    refused = _refusal(lambda: task.samples(config))
+    broken = any(finding.severity == "error" for finding in findings)
+    if refused and not (broken and refused == said) and Finding("error", refused) not in findings:
+        findings.append(Finding("error", refused))
+    return findings + _examine_device(config)
+
+
+def examine_submission(path: Path, task: Task, config: Any) -> list[Finding]:  # noqa: ANN401 - a task's settings class
+    """All that is wrong with a submission of this task and these settings. Raises InputError for unusable settings."""
+    return check_submission(path, config.data, task.fields(config), images_that_count(task, config))
+
+
+def images_that_count(task: Task, config: Any) -> list[Path] | None:  # noqa: ANN401 - a task's settings class
+    """The images that the task would run on if no CSV chose among them; None where it has no such thing."""
+    whole = replace(config.data, sample_submission=None, test_csv=None)
+    try:
+        return [sample.path for sample in task.samples(replace(config, data=whole))]
+    except SuiteError:
+        return None
+
+
+def enforce(findings: Sequence[Finding]) -> None:
+    """Prints the warnings, and raises InputError where there are errors: with the last one, the others printed."""
+    errors = [finding for finding in findings if finding.severity == "error"]
+    show([finding for finding in findings if finding not in errors[-1:]])
+    if errors:
+        raise InputError(errors[-1].message)
+
+
+def show(findings: Sequence[Finding]) -> None:
+    """Prints each on a line of standard error, the warnings first."""
+    for finding in sorted(findings, key=lambda finding: finding.severity, reverse=True):
+        print(f"{finding.severity}: {' '.join(finding.message.split())}", file=sys.stderr)
+
+
+def estimate(name: str, config: Any, images: int, device: str) -> str | None:  # noqa: ANN401 - a task's settings class
+    """How long a run will take by the last whole run of the same task, model and device; None where there is none."""
+    for row in reversed(read_history(config.data.output.parent)):
+        record = _record_of(row) if (row["task"], row["device"]) == (name, device) else None
+        if record is None or any(record["settings"][key] != getattr(config, key) for key in ("model", "checkpoint")):
+            continue
+        if record.get("missing") or any(stage.get("resumed") for stage in record["stages"]):
+            continue  # it did not see all images itself
+        seconds, count = record["seconds"]["total"] - record["seconds"]["setup"], record["images"]
+        took = record["seconds"]["setup"] + images * seconds / count
+        return f"about {_spoken(took)} for {images:,} images at {count / seconds:.1f} a second, as in the last run"
+    return None
+
+
+def check_memory(free: int) -> list[Finding]:
+    """Whether a GPU with `free` bytes of memory has room for a model."""
+    if free >= FREE_MEMORY:
+        return []
+    message = f"the GPU has {free / 2**30:.1f} GiB of free memory, less than 2 GiB; end what else runs there"
+    return [Finding("warning", message)]
+
+
+def _examine(name: str, task: Task, config: Any, submission: Path | None) -> int:  # noqa: ANN401
+    findings = examine_inputs(task, config)
+    if submission is not None:
+        with suppress(InputError):  # unusable settings, as `examine_inputs` has said
+            findings += [found for found in examine_submission(submission, task, config) if found not in findings]
+    show(findings)
+    errors = sum(finding.severity == "error" for finding in findings)
+    told = [f"{count} {what}{'s' * (count > 1)}" for count, what in
+            ((errors, "error"), (len(findings) - errors, "warning")) if count]  # fmt: skip
+    if errors:
+        print(f"{name}: {' and '.join(told)} found")
+        return 2
+    rows, images = len(task.samples(config)), len(images_that_count(task, config) or task.samples(config))
+    of_file = f", and in {submission}" if submission else ""
+    print(f"{name}: {' and '.join(told) or 'no problem'} found in {images} images and {rows} rows{of_file}")
+    if (line := estimate(name, config, rows, _device(config))) is not None:
+        print(line)
+    return 0
+
+
+def _examine_device(config: Any) -> list[Finding]:  # noqa: ANN401 - a task's settings class
+    try:
+        device = Runner(config.runner).device
+    except ConfigError as error:
+        return [Finding("error", str(error))]
+    return check_memory(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else []
+
+
+def _device(config: Any) -> str:  # noqa: ANN401 - a task's settings class
+    """The device as run records name it."""
+    device = Runner(config.runner).device
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
+
+
+def _refusal(read: Callable[[], object]) -> str | None:
+    try:
+        read()
+    except SuiteError as error:
+        return str(error)
+    return None
+
+
+def _record_of(row: Mapping[str, str]) -> dict[str, Any] | None:
+    """The run record of a row of the history, while it is still beside the file that this run wrote."""
+    path = Path(row["submission"])
+    try:
+        record: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return record if record["content_hash"] == row["content_hash"] == content_hash(path) else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _spoken(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
