@@ -1,8 +1,9 @@
 """Decodes an image file into the RGB picture that a person sees, whatever its format says about storing it."""
 
 import stat
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import cv2
@@ -19,10 +20,21 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 """What is read, by content and not by ending. Pillow's other formats (EPS runs Ghostscript) stay out of reach."""
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused before they are decoded: as RGB this is 0.6 GB."""
+MAX_BYTES = 512_000_000
+"""Larger files are refused unopened: Pillow reads WebP and AVIF whole, whatever follows the picture in the file."""
+LARGE_PIXELS = 50_000_000
+"""Larger pictures, and files that are larger than so many pixels are as RGB, are decoded one at a time."""
+METADATA_BYTES = 1 << 20
+"""What a JPEG's thumbnail, profile and tags may take beside its pixels."""
+STRIP_PIXELS = 1 << 20
+"""What Pillow converts at once: its conversions of a whole picture hold up to five copies of it."""
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow would refuse from 179 megapixels and warn from 89; ours is checked here
 
 # Bound now because importing ultralytics replaces Image.open by one that installs a package when a file is no picture.
 _open = Image.open
+
+_large = threading.RLock()
+"""Held while something large is decoded, at up to 17 bytes a pixel: no second worker may add as many."""
 
 _Pixels = npt.NDArray[np.uint8]
 
@@ -43,13 +55,13 @@ def decode(path: Path) -> Tensor:
 
     Grey becomes three equal channels, transparency is laid over white, 16 bits are scaled to 8, CMYK is converted
     without a colour profile, and of an animation the first frame is taken. Raises ImageError, naming the file, for
-    whatever is not a whole picture of at most MAX_PIXELS in one of FORMATS.
+    whatever is not a whole picture of at most MAX_PIXELS and MAX_BYTES in one of FORMATS.
     """
-    with _opened(path) as picture:
+    with _opened(path) as picture, _alone(picture.width * picture.height > LARGE_PIXELS):
         orientation = _orientation(picture)
         planes = _jpeg_planes(picture)
         if planes is None:
-            planes = _planes(_pixels(picture))
+            planes = _planes(picture)
     return torch.from_numpy(_upright(planes, orientation))
 
 
@@ -67,9 +79,9 @@ def image_size(path: Path) -> tuple[int, int]:
 @contextmanager
 def _opened(path: Path) -> Iterator[ImageFile]:
     """The picture with its header read and nothing decoded; what goes wrong while it is open becomes an ImageError."""
-    _check_is_file(path)
+    size = _file_size(path)
     try:
-        with path.open("rb") as file, _open(file, formats=FORMATS) as picture:
+        with _alone(size > 3 * LARGE_PIXELS), path.open("rb") as file, _open(file, formats=FORMATS) as picture:
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise Image.DecompressionBombError(f"{width}x{height}")
@@ -89,8 +101,13 @@ def _opened(path: Path) -> Iterator[ImageFile]:
         raise ImageError(f"{path}: expected a whole picture, found one that cannot be decoded: {error}") from error
 
 
-def _check_is_file(path: Path) -> None:
-    """Looks before anything is opened: opening a named pipe would wait for ever."""
+def _alone(large: bool) -> AbstractContextManager[object]:
+    """Waits until no other thread decodes something large, where this is `large` itself."""
+    return _large if large else nullcontext()
+
+
+def _file_size(path: Path) -> int:
+    """In bytes, 1 to MAX_BYTES. Looks before anything is opened: opening a named pipe would wait for ever."""
     try:
         found = path.stat()
     except (OSError, ValueError) as error:
@@ -101,6 +118,12 @@ def _check_is_file(path: Path) -> None:
         raise ImageError(f"expected a picture at {path}, found {kind}")
     if found.st_size == 0:
         raise ImageError(f"expected a picture at {path}, found an empty file")
+    if found.st_size > MAX_BYTES:
+        raise ImageError(
+            f"{path}: expected a file of at most {MAX_BYTES // 10**6} MB, found {found.st_size // 10**6} MB; "
+            "save the picture again, smaller or compressed"
+        )
+    return found.st_size
 
 
 def _orientation(picture: ImageFile) -> int:
@@ -117,12 +140,17 @@ def _orientation(picture: ImageFile) -> int:
 def _jpeg_planes(picture: ImageFile) -> _Pixels | None:
     """RGB planes (3, H, W) of a grey or RGB JPEG by OpenCV: the same pixels as Pillow's, sooner.
 
-    None where the picture is another, or where OpenCV finds it damaged: Pillow is then to read it or to say why not.
+    None where the picture is another, where OpenCV finds it damaged, or where the file holds more than the picture
+    could fill, all of which OpenCV would want in memory: Pillow is then to read it or to say why not.
     """
     if picture.format not in ("JPEG", "MPO") or picture.mode not in ("L", "RGB") or picture.fp is None:
         return None
     picture.fp.seek(0)
-    data = np.frombuffer(picture.fp.read(), np.uint8)
+    most = 3 * picture.width * picture.height + METADATA_BYTES
+    content = picture.fp.read(most + 1)
+    if len(content) > most:
+        return None
+    data = np.frombuffer(content, np.uint8)
     bgr = cv2.imdecode(data, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION)
     if bgr is None or bgr.shape[1::-1] != picture.size:
         return None
@@ -131,12 +159,25 @@ def _jpeg_planes(picture: ImageFile) -> _Pixels | None:
     return planes
 
 
-def _pixels(picture: Image.Image) -> _Pixels:
-    """RGB pixels (H, W, 3) by Pillow, from any mode that has a defined white."""
+def _planes(picture: Image.Image) -> _Pixels:
+    """RGB planes (3, H, W) by Pillow, from any mode that has a defined white; converted strip by strip."""
     if picture.mode in ("I", "F"):
         raise ValueError(
             f"32 bits a channel (Pillow's mode {picture.mode}) have no defined white; save it with 8 or 16"
         )
+    picture.load()  # only now is the size of a TIFF that was turned the right one
+    width, height = picture.size
+    planes = np.empty((3, height, width), np.uint8)
+    rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(height, top + rows)))
+        # OpenCV parts the channels several times faster than torch or numpy.
+        cv2.split(_rgb(strip), list(planes[:, top : top + rows]))
+    return planes
+
+
+def _rgb(picture: Image.Image) -> _Pixels:
+    """RGB pixels (H, W, 3) with transparency laid over white."""
     if picture.mode.startswith("I;16"):  # convert("RGB") would cut everything above 255
         grey = ((np.asarray(picture).astype(np.uint32) + 128) // 257).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
@@ -144,13 +185,6 @@ def _pixels(picture: Image.Image) -> _Pixels:
         colours = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours)
     return np.asarray(picture.convert("RGB"))
-
-
-def _planes(pixels: _Pixels) -> _Pixels:
-    """(H, W, 3) -> (3, H, W), contiguous; by OpenCV, which is several times faster at it than torch or numpy."""
-    planes = np.empty((3, *pixels.shape[:2]), np.uint8)
-    cv2.split(pixels, list(planes))
-    return planes
 
 
 def _upright(planes: _Pixels, orientation: int) -> _Pixels:

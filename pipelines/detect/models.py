@@ -76,10 +76,13 @@ class GroundingDino:
 
     def prepare(self, queries: Sequence[Query]) -> Batch:
         """`pixels` uint8 (B, 3, H, W) with `mask` (B, H, W), the sources' `size_hw` (B, 2), and `classes`."""
-        images = [decode(query.sample.path) for query in queries]
-        pixels, mask = pad([resize(image, self.spec) for image in images], self.spec)
-        size_hw = torch.tensor([image.shape[-2:] for image in images])
-        return {"pixels": pixels, "mask": mask, "size_hw": size_hw, "classes": common_classes(queries)}
+        resized, sizes = [], []
+        for query in queries:  # one by one, for a whole batch of large pictures takes gigabytes
+            image = decode(query.sample.path)
+            resized.append(resize(image, self.spec))
+            sizes.append(image.shape[-2:])
+        pixels, mask = pad(resized, self.spec)
+        return {"pixels": pixels, "mask": mask, "size_hw": torch.tensor(sizes), "classes": common_classes(queries)}
 
     def predict(self, batch: Batch) -> list[Detections]:
         """The boxes above the threshold, one Detections a picture; each query of the network gives one at most."""

@@ -67,11 +67,16 @@ class Yolo:
 
     def prepare(self, queries: Sequence[Query]) -> Batch:
         """`pixels` uint8 (B, 3, H, W) with `mask` (B, H, W), `size_hw` and `resized_hw` (B, 2), and `classes`."""
-        images = [decode(query.sample.path) for query in queries]
-        resized = [resize(image, self.spec) for image in images]
+        resized, sizes = [], []
+        for query in queries:  # one by one, for a whole batch of large pictures takes gigabytes
+            image = decode(query.sample.path)
+            resized.append(resize(image, self.spec))
+            sizes.append(image.shape[-2:])
         pixels, mask = pad(resized, self.spec)
-        sizes = (torch.tensor([image.shape[-2:] for image in each]) for each in (images, resized))
-        batch = dict(zip(("size_hw", "resized_hw"), sizes, strict=True))
+        batch = {
+            "size_hw": torch.tensor(sizes),
+            "resized_hw": torch.tensor([image.shape[-2:] for image in resized]),
+        }
         return {"pixels": pixels, "mask": mask, **batch, "classes": common_classes(queries)}
 
     def predict(self, batch: Batch) -> list[Detections]:
