@@ -1,7 +1,9 @@
 """Lists a run's items: which ids there are, in which order, and which file each one names; nothing is decoded here."""
 
+import codecs
 import csv
 import io
+import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +12,13 @@ from pathlib import Path
 from pipelines.core.config import DataConfig
 from pipelines.core.errors import InputError
 
+MAX_BYTES = 200_000_000
+"""Of a CSV: some millions of rows. A larger file is something else, or would fill the memory as a table."""
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
+
+
+LONGEST_NAME = 80
+"""Letters of an id that a message shows; a file's name ends at 255 bytes."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +46,24 @@ def read_table(path: Path) -> Table:
     Raises InputError, naming the file and line, where it is no CSV with a header and rows of its width.
     """
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"expected a CSV file at {path}, but it cannot be read: {error.strerror}") from None
+        data = _bytes(path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"expected a CSV file at {path}, but it cannot be read: {reason}") from None
     reader = csv.reader(io.StringIO(as_text(data, path), newline=""), strict=True)
     try:
         lines = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: not valid CSV: {error}") from None
+        raise InputError(f"{path}, line {reader.line_num}: not valid CSV: {error}; look for a quote too many") from None
     if not lines:
         raise InputError(f"expected a CSV with a header line in {path}, found an empty file")
     columns = [name.strip() for name in lines[0][1]]
     if len(set(columns)) < len(columns):
-        raise InputError(f"{path}: expected column names that differ, found {', '.join(columns)}")
+        repeated = next(name for name in columns if columns.count(name) > 1)
+        raise InputError(f"{path}: expected column names that differ, found {repeated!r} again")
+    separator = next((mark for mark in ";\t" if mark in columns[0]), None)
+    if len(columns) == 1 and separator:
+        raise InputError(f"{path}: expected commas between the columns, found {separator!r}; save it with commas")
     for number, row in lines[1:]:
         if len(row) != len(columns):
             raise InputError(f"{path}, line {number}: expected {len(columns)} cells as in the header, found {len(row)}")
@@ -85,6 +98,7 @@ def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list
     images = list_images(data.images) if images is None else images
     sources = [read_table(path) for path in (data.sample_submission, data.test_csv) if path is not None]
     if not sources:
+        _check_differ(data.images, images)
         return [Sample(_normal(path.relative_to(data.images).as_posix()), path) for path in images]
     keyed = [_by_id(table, data.id_column) for table in sources]
     if len(keyed) == 2:
@@ -96,7 +110,7 @@ def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list
         samples = [by_id[key] for key in keyed[0]]
     if not samples:
         raise InputError(f"expected rows below the header of {sources[-1].path}, found none")
-    if not any(sample.path.exists() for sample in samples):
+    if {sample.path for sample in samples}.isdisjoint(images):
         raise InputError(
             f"expected the images of {sources[-1].path} in {data.images}, found none of its {len(samples)} ids there, "
             f"such as {samples[0].id!r}; the folder has {images[0].name!r}"
@@ -118,30 +132,46 @@ class Finder:
                 self.known[key] = None if key in self.known else path  # None: several files of that name
         for path in images:  # a whole path is never ambiguous
             self.known[_normal(path.relative_to(folder).as_posix())] = path
+        self.deepest = max((name.count("/") + 1 for name in self.known), default=0)
 
     def __call__(self, key: str, row: Mapping[str, str]) -> Path:
         """The file of id `key`; where the id is no file's name, the one that a path column of its row names."""
         for text in (key, *(cell for cell in row.values() if Path(cell).suffix.lower() in ENDINGS)):
             parts = _normal(text.strip()).removeprefix("./").split("/")
-            for start in range(len(parts)):  # `test/0001.jpg` where the folder given is `test` itself
+            for start in range(
+                max(0, len(parts) - self.deepest), len(parts)
+            ):  # `test/0001.jpg` where the folder given is `test` itself
                 path = self.known.get("/".join(parts[start:]))
                 if path is not None:
                     return path
-        return self.folder / _harmless(key)
+        missing = self.folder / _harmless(key)
+        return missing.with_name(f"{missing.name} (not among the images)") if os.path.lexists(missing) else missing
 
 
 def _harmless(key: str) -> str:
     """A file name for an id without a file: it names what is missing and leads nowhere else."""
-    return key.replace("/", "_").replace("\\", "_").replace("\0", "") or "(empty id)"
+    name = key.replace("/", "_").replace("\\", "_").replace("\0", "") or "(empty id)"
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+
+
+def _bytes(path: Path) -> bytes:
+    """The file's content. Raises OSError or ValueError for what is no file, which might never end, or too large."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"found {'a folder' if path.is_dir() else 'something that is no file'}")
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"it is larger than {MAX_BYTES // 10**6} MB")
+    return path.read_bytes()
 
 
 def as_text(data: bytes, path: Path) -> str:
     """The bytes of the CSV at `path` as text: UTF-8 with or without BOM, else cp949. Raises InputError."""
-    for encoding in ("utf-8-sig", "cp949"):
+    for encoding in ("utf-8", "cp949"):
         try:
-            return data.decode(encoding)
+            text = data.removeprefix(codecs.BOM_UTF8).decode(encoding)
         except UnicodeDecodeError:
             continue
+        if "\0" not in text:  # UTF-16 and binary files have them
+            return text
     raise InputError(f"expected text in UTF-8 or cp949 in {path}, found neither; save it again as UTF-8")
 
 
@@ -153,6 +183,17 @@ def _by_id(table: Table, wanted: str | None) -> dict[str, dict[str, str]]:
             raise InputError(f"{table.path}: expected each id once in column `{column}`, found {row[column]!r} again")
         keyed[row[column]] = {name: value for name, value in row.items() if name != column}
     return keyed
+
+
+def _check_differ(folder: Path, images: Sequence[Path]) -> None:
+    """Raises InputError for files whose names differ in NFC and NFD only: they would get rows of the same id."""
+    names: dict[str, Path] = {}
+    for path in images:
+        if names.setdefault(_normal(path.relative_to(folder).as_posix()), path) != path:
+            raise InputError(
+                f"expected names that differ in {folder}, found {path.name!r} twice, once as a Mac writes it (NFD); "
+                "remove one of them"
+            )
 
 
 def _same_ids(sources: list[Table], keyed: list[dict[str, dict[str, str]]]) -> None:
