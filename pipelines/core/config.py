@@ -3,7 +3,7 @@
 import argparse
 import difflib
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_origin
@@ -18,6 +18,9 @@ from pipelines.core.errors import ConfigError
 
 Schema = TypeVar("Schema")
 
+MAX_BYTES = 1_000_000
+"""Of a settings file; the longest here has two thousand. YAML takes a hundred times its size in memory."""
+
 
 @dataclass_transform(frozen_default=True)
 def schema(cls: type[Schema]) -> type[Schema]:
@@ -25,7 +28,7 @@ def schema(cls: type[Schema]) -> type[Schema]:
 
     A key's docstring is its help on the command line; checks that types cannot say go into `__post_init__`.
     """
-    settings = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=False)
+    settings = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
     made: Any = pydantic_dataclass(frozen=True, config=settings)(cls)
     return cast(type[Schema], made)
 
@@ -58,7 +61,7 @@ def load_config(
     """
     settings = {} if path is None else _read_yaml(path)
     if part is not None:
-        settings = dict(settings.get(part) or {})
+        settings = _mapping(settings.get(part), f"{path}: `{part}`")
     path = Path("the command line") if path is None else path
     for entry in fields(kind):  # type: ignore[arg-type]
         if _nested(entry.type):
@@ -152,16 +155,58 @@ def _leaves(kind: type[Any], prefix: str = "") -> Iterator[tuple[str, Any, str]]
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
+        if path.exists() and not path.is_file():
+            raise ValueError(f"found {'a folder' if path.is_dir() else 'something that is no file'}")
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"it is larger than {MAX_BYTES // 1000} KB")
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
         raise ConfigError(f"expected a settings file (YAML, UTF-8) at {path}, but it cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    try:
+        # The loader is SafeLoader's: numbers, texts, lists and maps, and no Python object whatever a tag says.
+        settings = yaml.load(text, _Loader)
+    except RecursionError:
+        raise ConfigError(f"{path}: expected settings of a few levels, found lists or maps nested too deep") from None
+    except Exception as error:  # a tag such as !!int or a date that is none makes PyYAML raise almost anything
+        raise ConfigError(f"{path} is not valid YAML: {_short(' '.join(str(error).split()))}") from None
+    return _mapping(settings, str(path))
+
+
+def _mapping(settings: object, where: str) -> dict[str, Any]:
+    """The `key: value` lines at a place of a settings file, none for nothing. Raises ConfigError for anything else."""
     if settings is None:
         return {}
     if not isinstance(settings, dict):
-        raise ConfigError(f"{path}: expected `key: value` lines, found a {type(settings).__name__}")
-    return settings
+        raise ConfigError(f"{where}: expected `key: value` lines, found a {type(settings).__name__}")
+    odd = [key for key in settings if not isinstance(key, str)]
+    if odd:
+        raise ConfigError(f"{where}: expected names as keys, found {_short(repr(odd[0]))}")
+    return dict(settings)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases, by which a page unfolds into gigabytes, and without a key twice, of which one is lost."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "expected values, found an alias (*name)", mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        given: set[str] = set()
+        for key, _ in node.value:
+            if key.value in given:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"found the key `{key.value}` again", key.start_mark
+                )
+            given.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _short(text: str) -> str:
+    """What a user gave, as a message can show it."""
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _put(settings: dict[str, Any], key: list[str], value: object) -> None:
@@ -184,7 +229,7 @@ def _sentence(path: Path, kind: type[Any], errors: Sequence[ErrorDetails], overr
         return f"{where if key else path}: {error['ctx']['error']}"
     asked = dict.fromkeys(other["msg"] for other in errors if _key(other, known) == key)  # several for a union of types
     expected = " or ".join(message.removeprefix("Input should be ") for message in asked)
-    return f"{where}: expected {expected}, found {error['input']!r}"
+    return f"{where}: expected {expected}, found {_short(repr(error['input']))}"
 
 
 def _key(error: ErrorDetails, known: Sequence[str]) -> str:
