@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -10,6 +10,7 @@ from pipelines.core.errors import CheckpointError
 
 WEIGHTS = "*.safetensors"
 CONVERTER = "SFconvertbot"  # the hub's own account that converts weights to safetensors
+MAX_JSON_BYTES = 50_000_000  # of config.json or a weights' index; the largest in use have a few million
 # All that our loaders read: nothing here is executed or unpickled.
 FILES = ["*.json", "*.txt", "*.model", "*.jinja", WEIGHTS]
 
@@ -65,10 +66,9 @@ def file_hash(path: Path) -> "hashlib._Hash":
 def _checked(folder: Path, checkpoint: str) -> Path:
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"expected a model's config.json in the checkpoint {checkpoint}, found none in {folder}")
-    try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{folder / 'config.json'} of the checkpoint {checkpoint} is not JSON: {error}") from None
+    _check_json(folder / "config.json", checkpoint)
+    for index in folder.glob(f"{WEIGHTS}.index.json"):
+        _check_shards(index, _check_json(index, checkpoint))
     if not any(folder.glob(WEIGHTS)):
         others = sorted(path.name for path in folder.glob("*.bin"))
         found = f"only {', '.join(others)}, which is not loaded because unpickling can run code" if others else "none"
@@ -77,6 +77,33 @@ def _checked(folder: Path, checkpoint: str) -> Path:
             "name a revision that has them (id@revision) or a folder saved with save_pretrained"
         )
     return folder
+
+
+def _check_json(path: Path, checkpoint: str) -> dict[str, Any]:
+    """What the file holds. Raises CheckpointError where that is no JSON object, or far more than a model's settings."""
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise ValueError(f"it is larger than {MAX_JSON_BYTES // 10**6} MB")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} of the checkpoint {checkpoint} is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            f"expected a JSON object in {path} of the checkpoint {checkpoint}, found a {type(content).__name__}"
+        )
+    return content
+
+
+def _check_shards(index: Path, content: Mapping[str, Any]) -> None:
+    """Raises CheckpointError where an index names weights that are not files of its own folder."""
+    shards = content.get("weight_map")
+    names = set(map(str, shards.values())) if isinstance(shards, dict) else set()
+    wrong = sorted(name for name in names if Path(name).name != name or not (index.parent / name).is_file())
+    if not names or wrong:
+        raise CheckpointError(
+            f"expected {index} to name weights that lie beside it, found {wrong[0] if wrong else 'no weight_map'}; "
+            "copy the whole checkpoint again"
+        )
 
 
 def _finding(path: Path) -> str:

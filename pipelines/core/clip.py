@@ -33,8 +33,7 @@ class ClipImages:
 
     def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - of any of ARCHITECTURES
         self.module = module
-        processor: Any = AutoImageProcessor
-        self.spec = spec_of_processor(processor.from_pretrained(folder, local_files_only=True))
+        self.spec = spec_of_processor(load_processor(AutoImageProcessor, folder))
 
     def prepare(self, samples: Sequence[Sample]) -> Batch:
         """`pixels`: uint8 (B, 3, H, W), resized."""

@@ -1,16 +1,20 @@
 """Loads a Hugging Face network or processor from a checkpoint folder, or says in one sentence why it does not fit."""
 
 import json
+import math
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
+from torch import Tensor
 from transformers.utils.logging import disable_progress_bar
 
 from pipelines.core.errors import CheckpointError
 
 REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, AttributeError, SafetensorError)
+FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 
@@ -18,7 +22,7 @@ def load_network(kind: Any, folder: Path, model_types: Collection[str] | None = 
     """The network of `folder` by the transformers class `kind`, in evaluation mode, in the dtype it is stored in.
 
     Raises CheckpointError where config.json names another architecture than `model_types`, or the weights lack some
-    of what the architecture has: what is missing would run on random numbers.
+    of what the architecture has, which would run on random numbers, or hold NaN, which would answer nonsense.
     """
     found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
     if model_types is not None and found not in model_types:
@@ -34,6 +38,12 @@ def load_network(kind: Any, folder: Path, model_types: Collection[str] | None = 
         raise CheckpointError(
             f"expected all weights of {type(module).__name__} in {folder}, found {len(missing)} missing, such as "
             f"{missing[0]}; the checkpoint is of another model or incomplete"
+        )
+    broken = next((name for name, value in module.named_parameters() if not _finite(value)), None)
+    if broken is not None:
+        raise CheckpointError(
+            f"expected weights that are finite numbers in {folder}, found NaN or infinity in {broken}; the checkpoint "
+            "is damaged: copy or train it again"
         )
     return module.eval()
 
@@ -51,11 +61,18 @@ def load_processor(kind: Any, folder: Path, **settings: object) -> Any:  # noqa:
     return _load(kind.from_pretrained, folder, kind.__name__, **settings)
 
 
+def _finite(value: Tensor) -> bool:
+    """Whether all of a parameter is numbers: a NaN is lowest and highest of all, which are sooner had than a mask."""
+    return not value.numel() or value.dtype not in FLOATS or all(map(math.isfinite, value.detach().aminmax()))
+
+
 def _load(from_pretrained: Callable[..., Any], folder: Path, name: str, **settings: object) -> Any:  # noqa: ANN401
     # Weights load in seconds: a bar for each network would hide the run's own.
     disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        return from_pretrained(folder, local_files_only=True, **settings)
+        # False, not left out: for an architecture that it does not know, transformers would ask whether to run the
+        # folder's own code, and wait.
+        return from_pretrained(folder, local_files_only=True, trust_remote_code=False, **settings)
     except REFUSALS as error:
         raise CheckpointError(
             f"expected what {name} needs in the checkpoint folder {folder}, but it does not load: "
