@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,8 +120,10 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _run(task: str, words: list[str]) -> int:
+    started = time.monotonic()  # before torch is imported: a deadline is for all of it
     from pipelines.command import run_task
     from pipelines.core.config import add_flags, given_flags, load_config
+    from pipelines.core.stopping import Stop, seconds_of
 
     if words[:1] == ["calibrate"] and task in CALIBRATIONS:
         return _calibrate(task, words[1:])
@@ -131,10 +134,13 @@ def _run(task: str, words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog=f"python -m pipelines {task}", description=description, allow_abbrev=False)
     parser.add_argument("--config", type=Path, default=Path("configs") / f"{task}.yaml", help="settings file (YAML)")
     add_flags(parser, of_task.config)
+    parser.add_argument("--fresh", action="store_true", help="begin anew, where a run before was not finished")
     arguments = parser.parse_args(words)
     config = load_config(arguments.config, of_task.config, given_flags(arguments))
-    run_task(task, config, of_task.pipeline, of_task.samples)
-    return 0
+    deadline = config.runner.deadline
+    stop = Stop(None if deadline is None else seconds_of(deadline), started)
+    run_task(task, of_task, config, fresh=arguments.fresh, stop=stop)
+    return 0 if stop.signal is None else 128 + stop.signal
 
 
 def _calibrate(task: str, words: list[str]) -> int:

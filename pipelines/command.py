@@ -1,9 +1,12 @@
 """What every task's command does: settings, samples, pipeline, the checked CSV, its run record and history."""
 
+import hashlib
+import json
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib import metadata
@@ -14,7 +17,9 @@ import torch
 
 from pipelines.core.config import DataConfig
 from pipelines.core.images import Sample
+from pipelines.core.journal import Journal
 from pipelines.core.runner import Runner, RunnerConfig
+from pipelines.core.stopping import Stop
 from pipelines.core.submission import (
     Pipeline,
     Written,
@@ -24,7 +29,9 @@ from pipelines.core.submission import (
     write_record,
     write_submission,
 )
+from pipelines.core.unfinished import Unfinished, files_state, unfinished
 from pipelines.history import note_run
+from pipelines.task import Task
 
 PACKAGES = ["torch", "torchvision", "transformers", "timm", "anomalib", "ultralytics", "opencv-python", "pandas"]
 BLANKS_SHOWN = 20
@@ -39,54 +46,94 @@ class TaskConfig(Protocol):
     def runner(self) -> RunnerConfig: ...
 
 
-Config = TypeVar("Config", bound=TaskConfig)
+T = TypeVar("T")
 
 
-def run_task(
-    task: str,
-    config: Config,
-    make_pipeline: Callable[[Config, Runner], Pipeline[Any]],
-    read_samples: Callable[[Config], Sequence[Sample]],
-) -> Written:
-    """Runs one task from its settings to the written submission, its run record and its row in the history.
+def run_task(name: str, task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop | None = None) -> Written:
+    """Runs the task called `name` from its settings to the written submission, its record and its row in the history.
 
-    What can fail before the work fails first: the samples, the output folder, then the models and the columns.
-    Raises SuiteError with one sentence for the user.
+    What can fail before the work fails first: the output folder, the samples, then the models and the columns. What is
+    finished is kept beside the output, and the next run of the same goes on from there, unless it is to be `fresh`;
+    once `stop` is due, what is missing gets the fallback. Raises SuiteError with one sentence for the user.
     """
     started = time.perf_counter()
-    check_writable(config.data.output)
-    samples = read_samples(config)
-    runner = Runner(config.runner)
-    pipeline = make_pipeline(config, runner)
-    schema = read_schema(config.data, pipeline.fields)
-    loaded = time.perf_counter() - started
-    written = write_submission(config.data.output, schema, pipeline, pipeline(samples))
-    record = {
-        "task": task,
-        "submission": str(config.data.output),
-        "content_hash": content_hash(config.data.output),
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "rows": written.rows,
-        "images": len(samples),
-        "blanks": [asdict(blank) for blank in written.blanks],
-        "seconds": {"setup": round(loaded, 3), "total": round(time.perf_counter() - started, 3)},
-        "stages": [
-            asdict(report) | {"items_per_second": round(report.items_per_second, 3)} for report in runner.reports
-        ],
-        "device": _device_name(runner),
-        "versions": _versions(),
-        "settings": asdict(config),  # type: ignore[call-overload]
-        "run": pipeline.record(),
-    }
-    write_record(config.data.output.with_suffix(".json"), record)
-    note_run(task, config, record)
-    _report(config.data.output, written, record)
+    stop = stop or Stop()
+    output = config.data.output
+    check_writable(output)
+    with unfinished(output) as work:
+        samples = task.samples(config)
+        work.keep_room(len(samples))
+        runner = Runner(config.runner, stop)
+        pipeline = task.pipeline(config, runner)
+        schema = read_schema(config.data, pipeline.fields)
+        loaded = time.perf_counter() - started
+        runner.journal = work.journal(run_key(name, config, pipeline, samples), pipeline.results, fresh)
+        _report_journal(runner.journal)
+        with stop.on_signals(), closing(runner.journal):
+            written = write_submission(output, schema, pipeline, _releasing(pipeline(samples), len(samples), work))
+        record = {
+            "task": name,
+            "submission": str(output),
+            "content_hash": content_hash(output),
+            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "rows": written.rows,
+            "images": len(samples),
+            "blanks": [asdict(blank) for blank in written.blanks],
+            "missing": written.missing,
+            "stopped": stop.reason,
+            "seconds": {"setup": round(loaded, 3), "total": round(time.perf_counter() - started, 3)},
+            "stages": [
+                asdict(report) | {"items_per_second": round(report.items_per_second, 3)} for report in runner.reports
+            ],
+            "device": _device_name(runner),
+            "versions": _versions(),
+            "settings": asdict(config),  # type: ignore[call-overload]
+            "run": pipeline.record(),
+        }
+        write_record(output.with_suffix(".json"), record)
+        if not written.missing:
+            work.clear()
+    note_run(name, config, record)
+    _report(output, written, record)
     return written
+
+
+def run_key(name: str, config: TaskConfig, pipeline: Pipeline[Any], samples: Sequence[Sample]) -> dict[str, Any]:
+    """What has to be the same for the results of one run to be those of another: settings, models, images, versions."""
+    settings: dict[str, Any] = asdict(config)  # type: ignore[call-overload]
+    del settings["data"]["output"]
+    for name in ("progress", "workers", "deadline"):
+        del settings["runner"][name]
+    asked = hashlib.sha256(json.dumps([(each.id, dict(each.fields)) for each in samples]).encode()).hexdigest()[:16]
+    images = {"count": len(samples), "ids": asked, "files": files_state(each.path for each in samples)}
+    return {"task": name, "settings": settings, "images": images, "run": pipeline.record(), "versions": _versions()}
+
+
+def _releasing(outcomes: Iterable[T], count: int, work: Unfinished) -> Iterator[T]:
+    """`count` outcomes; with the last one the room on the disk is given back, for what is written then."""
+    for number, outcome in enumerate(outcomes, start=1):
+        if number == count:
+            work.release_room()
+        yield outcome
+
+
+def _report_journal(journal: Journal) -> None:
+    """Says whether this run goes on from an earlier one, or why it does not."""
+    if journal.why_afresh:
+        print(f"starting afresh: {journal.why_afresh}", file=sys.stderr)
+    elif len(journal):
+        print(f"going on from an earlier run that was not finished ({journal.path})", file=sys.stderr)
 
 
 def _report(output: Path, written: Written, record: Mapping[str, Any]) -> None:
     """The end of a run on the terminal: rows, time, and every blank with its reason."""
     print(f"{output}: {written.rows} rows in {record['seconds']['total']:.1f} s ({record['device']})")
+    if written.missing:
+        print(
+            f"{record['stopped']}: {written.missing} of {record['images']} images were not reached, and their rows say "
+            "what is likely by the others; run the same again to go on",
+            file=sys.stderr,
+        )
     if not written.blanks:
         return
     print(

@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -20,10 +21,12 @@ from pipelines.anomaly.methods import FitConfig
 from pipelines.anomaly.models import Anomaly, AnomalyDetector, Fitted, PatchExtractor, load_method
 from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, split
 from pipelines.core.config import DataConfig, schema
-from pipelines.core.errors import ConfigError, InputError
+from pipelines.core.errors import ConfigError, InputError, StoppedError
+from pipelines.core.extras import Extras
 from pipelines.core.images import Sample, read_samples
 from pipelines.core.runner import Outcome, Runner, RunnerConfig
 from pipelines.core.submission import Kind, Row, check_writable
+from pipelines.core.unfinished import files_state
 
 SHOWN = 3  # unreadable normal images that are named on the terminal; the run record has them all
 
@@ -114,6 +117,8 @@ def samples(config: AnomalyConfig) -> list[Sample]:
 class AnomalyPipeline:
     """Fits on the normal images when first called, unless a fitted model is given; then scores."""
 
+    results: Sequence[type] = (Anomaly,)
+
     def __init__(self, config: AnomalyConfig, runner: Runner) -> None:
         self.config, self.runner = config, runner
         self.fields = fields(config)
@@ -135,6 +140,7 @@ class AnomalyPipeline:
         self.unreadable: dict[str, str] = {}
         self.scores: dict[str, float] = {}
         self.p_values: dict[str, float] = {}
+        self.extras = Extras()
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Anomaly]]:
         """One Outcome per sample, in order; heatmaps and maps are written as they come."""
@@ -148,8 +154,13 @@ class AnomalyPipeline:
             yield outcome
 
     def fit(self) -> None:
-        """Fits every category and keeps it where `save_fitted` says. Raises InputError for too few normal images."""
-        self.fitted = {category: self._fit(category, paths) for category, paths in self.folders.normals.items()}
+        """Fits every category and keeps it where `save_fitted` says.
+
+        Raises InputError for too few normal images, StoppedError where the run has to stop before the end.
+        """
+        self.fitted = {
+            category: self._fit_or_resume(category, paths) for category, paths in self.folders.normals.items()
+        }
         if self.config.save_fitted:
             save_fitted(self.config.save_fitted, self.config.model, self.config.fit, self.backbone, self.fitted)
 
@@ -168,6 +179,7 @@ class AnomalyPipeline:
             "models": [{"checkpoint": self.config.checkpoint, "fingerprint": identity.pop("fingerprint"), **identity}],
             "method": self.config.model,
             "categories": {category: facts(fitted) for category, fitted in self.fitted.items()},
+            "normals": {name: files_state(paths) for name, paths in self.folders.normals.items()},
             "unreadable_normals": self.unreadable,
             "scores": self.scores,
             "p_values": self.p_values,
@@ -212,6 +224,28 @@ class AnomalyPipeline:
             return of_rate(held_out, self.config.false_positive_rate)
         return of_quantile(held_out, self.config.quantile)
 
+    def _fit_or_resume(self, category: str, paths: Sequence[Path]) -> Fitted:
+        """A category as an earlier run fitted it, where that was kept, else fitted now and kept."""
+        journal, config = self.runner.journal, self.config
+        if journal is None:
+            return self._fit(category, paths)
+        name = f"fitted {category}"
+        kept = journal.get(name)
+        if kept is not None:
+            self.unreadable |= kept["unreadable"]
+            return load_fitted(journal.path.parent / kept["folder"], config.model, self.backbone, self.runner.device)[
+                1
+            ][category]
+        fitted = self._fit(category, paths)
+        folder = f"fitted {list(self.folders.normals).index(category)}"
+        unreadable = {
+            path.as_posix(): self.unreadable[path.as_posix()] for path in paths if path.as_posix() in self.unreadable
+        }
+        with journal.keeping():
+            save_fitted(journal.path.parent / folder, config.model, config.fit, self.backbone, {category: fitted})
+            journal.put(name, {"folder": folder, "unreadable": unreadable})
+        return fitted
+
     def _fit(self, category: str, paths: Sequence[Path]) -> Fitted:
         """One category: its features once, then a model for each fold and one on all."""
         features = self._features(category, paths)
@@ -220,6 +254,7 @@ class AnomalyPipeline:
         with tqdm(total=folds + 1, desc=f"fit {category}", disable=not self.config.runner.progress) as bar:
 
             def scoring(images: Sequence[Tensor]) -> Callable[[Tensor], float]:
+                self._check_time(category)
                 scorer = self.method.fit(images, device)
                 bar.update()
                 return lambda image: scorer(image).score
@@ -234,7 +269,9 @@ class AnomalyPipeline:
         """The patch features (H, W, D) of the normal images that can be read, on the CPU; the others are reported."""
         normals = [Sample(path.as_posix(), path) for path in paths]
         features, unreadable = [], {}
-        for outcome in self.runner.run(self.extractor, normals, f"features {category}"):
+        for outcome in self.runner.run(self.extractor, normals, f"features {category}", journal=False):
+            if not outcome.reached:
+                self._check_time(category)
             if outcome.result is None:
                 unreadable[outcome.item.id] = outcome.error
             else:
@@ -247,6 +284,13 @@ class AnomalyPipeline:
             raise InputError(f"expected at least 2 normal images of {category} that can be read, found {len(features)}")
         return features
 
+    def _check_time(self, category: str) -> None:
+        if self.runner.stop.due():
+            raise StoppedError(
+                f"expected to fit {category} on its normal images, but {self.runner.stop.reason}; nothing was scored "
+                "yet, so no submission was written; run the same again, with more time"
+            )
+
     def _keep(self, sample: Sample, result: Anomaly) -> None:
         """For the record, and as pictures and maps where the settings ask for them."""
         fitted = self.fitted[self.folders.category(sample)]
@@ -255,13 +299,15 @@ class AnomalyPipeline:
         if result.map is None:
             return
         if self.config.save_maps:
-            write_map(self._map_path(sample, self.config.save_maps), smooth(result.map, self.config.size_hw))
+            path = self._map_path(sample, self.config.save_maps)
+            self.extras.write(partial(write_map, path, smooth(result.map, self.config.size_hw)))
         if self.config.save_images:
             name = sample.path.relative_to(self.config.data.images)
             if name.suffix.lower() not in (".jpg", ".jpeg"):
                 name = name.with_name(f"{name.name}.jpg")
             heat = smooth(result.map, self.config.size_hw)
-            write_heatmap(self.config.save_images / name, sample.path, heat, fitted.threshold)
+            path = self.config.save_images / name
+            self.extras.write(partial(write_heatmap, path, sample.path, heat, fitted.threshold))
 
     def _map_path(self, sample: Sample, folder: Path) -> Path:
         return map_path(folder, sample.path.relative_to(self.config.data.images).as_posix())

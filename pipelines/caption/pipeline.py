@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,9 @@ from pipelines.core.images import Sample, read_samples
 from pipelines.core.runner import BatchModel, Outcome, Runner, RunnerConfig
 from pipelines.core.submission import Kind, Row
 from pipelines.core.translate import Translator
+
+WINDOW = 64
+"""Pictures whose captions are translated together: enough for full batches, few enough to lose at a deadline."""
 
 
 def _at_least_one(**settings: int | None) -> None:
@@ -89,7 +93,9 @@ class Caption:
 
 
 class CaptionPipeline:
-    """Captions every sample, then translates what was said, each distinct sentence once."""
+    """Captions every sample, and translates what was said, each distinct sentence once."""
+
+    results: Sequence[type] = ()
 
     def __init__(self, config: CaptionConfig, runner: Runner) -> None:
         """Loads the captioner and, where it is wanted, the translator. Raises CheckpointError or ConfigError."""
@@ -106,7 +112,7 @@ class CaptionPipeline:
             self.translator = Translator(folder, to.source, to.target, to.beams, to.max_tokens)
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Caption]]:
-        """One Outcome per sample, in order; where captions are translated, all pictures are captioned first."""
+        """One Outcome per sample, in order; captions are translated a window of WINDOW pictures at a time."""
         said = self.runner.run(self.captioner, samples, "caption")
         if self.translator is None:
             outcomes = untranslated(said, self.captioner.writes_korean)
@@ -144,7 +150,7 @@ def untranslated(said: Iterable[Outcome[Sample, str]], korean: bool) -> Iterator
     """What was said, as captions in the language that it was said in."""
     for outcome in said:
         if outcome.result is None:
-            yield Outcome(outcome.item, None, outcome.error)
+            yield Outcome(outcome.item, None, outcome.error, outcome.reached)
         else:
             yield Outcome(outcome.item, Caption(korean=outcome.result) if korean else Caption(english=outcome.result))
 
@@ -153,18 +159,24 @@ def translated(
     said: Iterable[Outcome[Sample, str]], runner: Runner, translator: BatchModel[str, str]
 ) -> Iterator[Outcome[Sample, Caption]]:
     """What was said, with its translation; a picture whose caption could not be translated has failed."""
-    captioned = list(said)
-    texts = [outcome.result for outcome in captioned if outcome.result is not None]
-    translations = translate_distinct(runner, translator, texts)
-    for outcome in captioned:
-        if outcome.result is None:
-            yield Outcome(outcome.item, None, outcome.error)
-            continue
-        translation = translations[outcome.result]
-        if translation.result is None:
-            yield Outcome(outcome.item, None, f"{outcome.result!r} could not be translated: {translation.error}")
-        else:
-            yield Outcome(outcome.item, Caption(outcome.result, translation.result))
+    said = iter(said)
+    known: dict[str, Outcome[str, str]] = {}
+    while window := list(islice(said, WINDOW)):
+        texts = {outcome.result for outcome in window if outcome.result is not None} - known.keys()
+        known |= translate_distinct(runner, translator, texts)
+        for outcome in window:
+            if outcome.result is None:
+                yield Outcome(outcome.item, None, outcome.error, outcome.reached)
+            else:
+                yield _with_translation(outcome.item, outcome.result, known[outcome.result])
+
+
+def _with_translation(sample: Sample, text: str, translation: Outcome[str, str]) -> Outcome[Sample, Caption]:
+    if translation.result is not None:
+        return Outcome(sample, Caption(text, translation.result))
+    if not translation.reached:
+        return Outcome(sample, None, translation.error, reached=False)
+    return Outcome(sample, None, f"{text!r} could not be translated: {translation.error}")
 
 
 def fields(config: CaptionConfig) -> Mapping[str, Kind]:

@@ -16,5 +16,5 @@ def translate_distinct(
     distinct = set(texts)
     blank = {text for text in distinct if not text.strip()}
     ordered = sorted(distinct - blank, key=lambda text: (-len(text), text))
-    translated = {outcome.item: outcome for outcome in runner.run(translator, ordered, "translate")}
+    translated = {outcome.item: outcome for outcome in runner.run(translator, ordered, "translate", progress=False)}
     return translated | {text: Outcome(text, text) for text in blank}

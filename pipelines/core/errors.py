@@ -5,7 +5,8 @@ SuiteError
 ├── InputError         an image folder, a test CSV, a sample submission, a prompt
 │   └── ImageError     one picture that cannot be read: its row is left blank, the run goes on
 ├── CheckpointError    a model folder or hub id
-└── SubmissionError    a submission that would not be valid
+├── SubmissionError    a submission that would not be valid
+└── StoppedError       a run that had to stop before there was anything to submit
 """
 
 
@@ -31,3 +32,7 @@ class CheckpointError(SuiteError):
 
 class SubmissionError(SuiteError):
     """What a run would write is not a valid submission."""
+
+
+class StoppedError(SuiteError):
+    """A deadline or a signal came before there was anything to submit."""

@@ -2,19 +2,23 @@
 
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Sized
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, Protocol, TypeVar, cast
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, Literal, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from pipelines.core.batches import AUTO_START, BatchSize, Group, groups
 from pipelines.core.config import schema
 from pipelines.core.errors import ConfigError
+from pipelines.core.journal import Journal
+from pipelines.core.stopping import Stop, seconds_of
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -52,6 +56,8 @@ class Outcome(Generic[Item, Result]):
     item: Item
     result: Result | None
     error: str = ""
+    reached: bool = True
+    """False where the run stopped before it came to the item."""
 
     @property
     def ok(self) -> bool:
@@ -73,8 +79,12 @@ class RunnerConfig:
     """Threads that decode and resize; 0 is one per core, 8 at most."""
     progress: bool = True
     """Whether to show images a second, time left and failures on the terminal."""
+    deadline: str | None = None
+    """Time for the whole run, such as 9m or 1h30m; what is missing then is guessed by what is there."""
 
     def __post_init__(self) -> None:
+        if self.deadline is not None:
+            seconds_of(self.deadline)
         if self.batch != "auto" and self.batch < 1:
             raise ValueError(f"batch is at least 1, not {self.batch}")
         if self.workers < 0:
@@ -92,55 +102,37 @@ class StageReport:
     failed: int = 0
     seconds: float = 0.0
     batch: int = 0
+    resumed: int = 0
+    """Items whose results an earlier run had kept."""
+
+    def count(self, outcome: Outcome[Any, Any]) -> None:
+        """Takes in one more item, unless the run stopped before it."""
+        if outcome.reached:
+            self.items += 1
+            self.failed += not outcome.ok
 
     @property
     def items_per_second(self) -> float:
-        """Items a second of wall time, failures among them."""
-        return self.items / self.seconds if self.seconds else 0.0
+        """Items a second of wall time that this run worked on, failures among them."""
+        return (self.items - self.resumed) / self.seconds if self.seconds else 0.0
 
 
-AUTO_START, AUTO_MOST = 4, 64
 LOOK_AHEAD = 2  # batches that wait prepared for each worker: bounds memory whatever the number of images
-GROUP_WINDOW = 16  # batches looked at for items of equal shape
-
-
-@dataclass
-class BatchSize:
-    """The number of items a batch; `auto` doubles while images a second grow by 5% or more, memory halves it."""
-
-    size: int
-    growing: bool
-    best_rate: float = 0.0
-    trials: list[float] = field(default_factory=list)
-
-    def note(self, items: int, seconds: float, roomy: bool) -> None:
-        """Takes in a full batch's time; after two of a size decides whether to double."""
-        if not self.growing or items < self.size:
-            return
-        self.trials.append(items / max(seconds, 1e-9))
-        if len(self.trials) < 2:
-            return
-        rate, self.trials = max(self.trials), []
-        if rate < 1.05 * self.best_rate:
-            self.size, self.growing = max(1, self.size // 2), False
-        elif self.size >= AUTO_MOST or not roomy:
-            self.growing = False
-        else:
-            self.size, self.best_rate = self.size * 2, rate
-
-    def halve(self, failed: int) -> None:
-        """After a batch of `failed` items that did not fit."""
-        self.size, self.growing = max(1, min(self.size, failed // 2)), False
 
 
 class Runner:
     """Runs any BatchModel over any number of items; order out is order in, and one bad item is one failed Outcome."""
 
-    def __init__(self, config: RunnerConfig | None = None) -> None:
+    def __init__(self, config: RunnerConfig | None = None, stop: Stop | None = None) -> None:
+        """`stop` is asked before each batch; it is never due where it is left out."""
         self.config = config or RunnerConfig()
         self.device = _device(self.config.device)
         self.workers = self.config.workers or min(8, os.cpu_count() or 1)
+        self.stop = stop or Stop()
+        self.journal: Journal | None = None
+        """Where finished batches are kept and looked up, once a run has set one."""
         self.reports: list[StageReport] = []
+        self._runs: Counter[str] = Counter()
         # What a model's memory allowed is remembered for as long as the model lives.
         self._sizes: WeakKeyDictionary[BatchModel[Any, Any], BatchSize] = WeakKeyDictionary()
 
@@ -158,66 +150,133 @@ class Runner:
         return wanted if wanted in model.dtypes else torch.float32
 
     def run(
-        self, model: BatchModel[Item, Result], items: Iterable[Item], stage: str = "run"
+        self,
+        model: BatchModel[Item, Result],
+        items: Iterable[Item],
+        stage: str = "run",
+        *,
+        journal: bool = True,
+        progress: bool = True,
     ) -> Iterator[Outcome[Item, Result]]:
         """Yields one Outcome per item, in the order of `items`.
 
-        `stage` names the work in the progress line and in `reports`. Memory holds a bounded number of batches.
+        `stage` names the work in the progress line and in `reports`; runs of one name add to one report. Memory holds a
+        bounded number of batches. `journal`: whether finished batches are kept where the run has a journal.
         """
         dtype = self.dtype(model)
         model.module.to(self.device, dtype).eval()
-        report = StageReport(stage, str(self.device), str(dtype).removeprefix("torch."))
-        self.reports.append(report)
+        report = self._report(stage, str(dtype).removeprefix("torch."))
+        self._runs[stage] += 1
+        kept = _Stage[Item, Result](self.journal if journal else None, f"{stage} {self._runs[stage]}")
         total = len(items) if isinstance(items, Sized) else None
-        with tqdm(total=total, desc=stage, unit="item", disable=not self.config.progress) as bar:
+        with tqdm(total=total, desc=stage, unit="item", disable=not (self.config.progress and progress)) as bar:
             started = time.perf_counter()
-            for outcome in self._ordered(model, items, report):
-                report.items += 1
-                report.failed += not outcome.ok
-                report.seconds = time.perf_counter() - started
+            for outcome in self._ordered(model, items, report, kept):
+                report.count(outcome)
+                report.seconds += time.perf_counter() - started
                 bar.update()
                 if report.failed:
                     bar.set_postfix(failed=report.failed, refresh=False)
                 yield outcome
+                started = time.perf_counter()  # what the caller does meanwhile is not this stage's time
+
+    def _report(self, stage: str, dtype: str) -> StageReport:
+        """The report of the runs of that name on this device."""
+        new = StageReport(stage, str(self.device), dtype)
+        found = next((each for each in self.reports if (each.name, each.dtype) == (stage, dtype)), None)
+        if found is None:
+            self.reports.append(new)
+        return found or new
 
     def _ordered(
-        self, model: BatchModel[Item, Result], items: Iterable[Item], report: StageReport
+        self,
+        model: BatchModel[Item, Result],
+        items: Iterable[Item],
+        report: StageReport,
+        stage: "_Stage[Item, Result]",
     ) -> Iterator[Outcome[Item, Result]]:
         """Outcomes in the order of `items`, whatever the order in which their batches ran."""
         waiting: dict[int, Outcome[Item, Result]] = {}
         following = 0
-        for index, outcome in self._batched(model, items, report):
-            waiting[index] = outcome
+        for place, outcome in self._batched(model, items, report, stage):
+            waiting[place] = outcome
             while following in waiting:
                 yield waiting.pop(following)
                 following += 1
 
     def _batched(
-        self, model: BatchModel[Item, Result], items: Iterable[Item], report: StageReport
+        self,
+        model: BatchModel[Item, Result],
+        items: Iterable[Item],
+        report: StageReport,
+        stage: "_Stage[Item, Result]",
     ) -> Iterator[tuple[int, Outcome[Item, Result]]]:
-        """(index, outcome) pairs as batches end: workers prepare the next batches while the device works."""
-        if not isinstance(self.config.batch, int):
-            size = self._sizes.setdefault(model, BatchSize(AUTO_START, growing=True))
-        else:
-            size = self._sizes.setdefault(model, BatchSize(self.config.batch, growing=False))
-        groups = _groups(model, items, size)
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="prepare")
-        ahead: deque[tuple[list[tuple[int, Item]], Future[Batch]]] = deque()
-        try:
-            while True:
-                while len(ahead) < self.workers * LOOK_AHEAD and (group := next(groups, None)) is not None:
-                    if isinstance(group, _Unreadable):
-                        yield group.index, Outcome(cast(Item, group.item), None, group.error)
-                    else:
-                        ahead.append((group, pool.submit(model.prepare, [item for _, item in group])))
-                if not ahead:
-                    return
-                indexed, prepared = ahead.popleft()
-                report.batch = max(report.batch, len(indexed))
-                outcomes = self._finish(model, [item for _, item in indexed], prepared.result, size)
-                yield from zip((index for index, _ in indexed), outcomes, strict=True)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        """(place, outcome) pairs as batches end: workers prepare the next batches while the device works."""
+        fixed = self.config.batch
+        new = BatchSize(fixed, growing=False) if isinstance(fixed, int) else BatchSize(AUTO_START, growing=True)
+        size = self._sizes.setdefault(model, new)
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="prepare") as pool:
+            waiting: deque[_Ahead[Item, Result]] = deque()
+            coming = self._coming(model, items, size, stage, pool)
+            try:
+                while True:
+                    while len(waiting) < self.workers * LOOK_AHEAD and (ahead := next(coming, None)) is not None:
+                        waiting.append(ahead)
+                    if not waiting:
+                        return
+                    ahead = waiting.popleft()
+                    outcomes = self._outcomes(model, ahead, size, report, stage)
+                    yield from zip(ahead.group.places, outcomes, strict=True)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _coming(
+        self,
+        model: BatchModel[Item, Result],
+        items: Iterable[Item],
+        size: BatchSize,
+        stage: "_Stage[Item, Result]",
+        pool: ThreadPoolExecutor,
+    ) -> Iterator["_Ahead[Item, Result]"]:
+        """The batches in their order, each with its outcomes where they are kept, else in preparation."""
+        shape_of: Callable[[Item], Hashable] = getattr(model, "shape_key", lambda _: None)
+        formed = groups(items, lambda item: None if self.stop.reason else shape_of(item), size, _reason)
+        number = 0
+        while True:
+            kept = stage.restore(number, size)
+            then = size.size
+            if (group := next(formed, None)) is None:
+                return
+            ahead = _Ahead[Item, Result](number, then, group)
+            if group.error:
+                ahead.outcomes = [Outcome(group.items[0], None, group.error)]
+            else:
+                number += 1
+                ahead.outcomes = stage.outcomes(kept, group)
+                if ahead.outcomes is None and not self.stop.reason:
+                    ahead.prepare = _submitted(pool, model, group.items)
+            yield ahead
+
+    def _outcomes(
+        self,
+        model: BatchModel[Item, Result],
+        ahead: "_Ahead[Item, Result]",
+        size: BatchSize,
+        report: StageReport,
+        stage: "_Stage[Item, Result]",
+    ) -> list[Outcome[Item, Result]]:
+        """What becomes of the items of a batch: kept before, found out now, or not reached any more."""
+        if ahead.outcomes is not None:
+            report.resumed += len(ahead.outcomes) if not ahead.group.error else 0
+            return ahead.outcomes
+        if self.stop.due(size.latest) or ahead.prepare is None:
+            return [Outcome(item, None, self.stop.reason, reached=False) for item in ahead.group.items]
+        started = time.perf_counter()
+        outcomes = self._finish(model, ahead.group.items, ahead.prepare, size)
+        size.latest = time.perf_counter() - started
+        report.batch = max(report.batch, len(outcomes))
+        stage.keep(ahead, outcomes)
+        return outcomes
 
     def _finish(
         self, model: BatchModel[Item, Result], items: list[Item], prepare: Callable[[], Batch], size: BatchSize
@@ -242,7 +301,9 @@ class Runner:
             return [Outcome(items[0], None, reason)]
         middle = len(items) // 2
         halves = items[:middle], items[middle:]
-        return [outcome for half in halves for outcome in self._finish(model, half, _preparing(model, half), size)]
+        return [
+            outcome for half in halves for outcome in self._finish(model, half, partial(_prepared, model, half), size)
+        ]
 
     def _predict(self, model: BatchModel[Item, Result], batch: Batch) -> Sequence[Result]:
         with torch.inference_mode():
@@ -256,39 +317,60 @@ class Runner:
         return value.to(self.device, non_blocking=True)
 
 
-@dataclass(frozen=True)
-class _Unreadable:
-    """An item whose shape could not be told, so that it belongs to no batch."""
+@dataclass
+class _Ahead(Generic[Item, Result]):
+    """A batch that waits for its turn."""
 
-    index: int
-    item: object
-    error: str
+    number: int
+    size: int
+    group: Group[Item]
+    prepare: Callable[[], Batch] | None = None
+    outcomes: list[Outcome[Item, Result]] | None = None
+    """Where they are known already: from the journal, or because the item belongs to no batch."""
 
 
-def _preparing(model: BatchModel[Item, Result], items: list[Item]) -> Callable[[], Batch]:
-    return lambda: model.prepare(items)
+class _Stage(Generic[Item, Result]):
+    """What the journal has, and gets, of the batches of one `Runner.run`."""
+
+    def __init__(self, journal: Journal | None, name: str) -> None:
+        self.journal, self.name = journal, name
+
+    def restore(self, number: int, size: BatchSize) -> Any:  # noqa: ANN401 - JSON
+        """What is kept of batch `number`, or None; sets the size with which the run before formed it."""
+        kept = None if self.journal is None else self.journal.get(f"{self.name} {number}")
+        if kept is not None:
+            size.size = kept["size"]
+        return kept
+
+    def outcomes(self, kept: Any, group: Group[Item]) -> list[Outcome[Item, Result]] | None:  # noqa: ANN401 - JSON
+        """The kept outcomes of a group, or None where nothing is kept of just these items."""
+        if kept is None or kept["places"] != group.places:
+            return None
+        triples = zip(group.items, kept["results"], kept["errors"], strict=True)
+        return [Outcome(item, result, error) for item, result, error in triples]
+
+    def keep(self, ahead: _Ahead[Item, Result], outcomes: Sequence[Outcome[Item, Result]]) -> None:
+        """Puts a finished batch into the journal."""
+        if self.journal is not None:
+            results, errors = [each.result for each in outcomes], [each.error for each in outcomes]
+            entry = {"size": ahead.size, "places": ahead.group.places, "results": results, "errors": errors}
+            self.journal.put(f"{self.name} {ahead.number}", entry)
 
 
-def _groups(
-    model: BatchModel[Item, Result], items: Iterable[Item], size: BatchSize
-) -> Iterator[list[tuple[int, Item]] | _Unreadable]:
-    """Batches of (index, item). Items of unequal `shape_key` never share one; a window bounds how far they wait."""
-    key_of: Callable[[Item], Hashable] = getattr(model, "shape_key", lambda _: None)
-    open_groups: dict[Hashable, list[tuple[int, Item]]] = {}
-    for index, item in enumerate(items):
-        try:
-            key = key_of(item)
-        except Exception as error:
-            yield _Unreadable(index, item, _reason(error))
-            continue
-        group = open_groups.setdefault(key, [])
-        group.append((index, item))
-        if len(group) >= size.size:
-            yield open_groups.pop(key)
-        oldest = next(iter(open_groups), None)
-        if oldest is not None and index - open_groups[oldest][0][0] >= GROUP_WINDOW * size.size:
-            yield open_groups.pop(oldest)
-    yield from open_groups.values()
+def _prepared(model: BatchModel[Item, Result], items: list[Item]) -> Batch:
+    """What the model prepares; nothing that it calls ends the process or a worker thread."""
+    try:
+        return model.prepare(items)
+    except SystemExit as error:
+        raise RuntimeError(f"{type(model).__name__}.prepare tried to end the process") from error
+
+
+def _submitted(pool: ThreadPoolExecutor, model: BatchModel[Item, Result], items: list[Item]) -> Callable[[], Batch]:
+    """Lets a worker prepare a batch; where the system gives no thread, it is prepared when it is asked for."""
+    try:
+        return pool.submit(_prepared, model, items).result
+    except RuntimeError:
+        return partial(_prepared, model, items)
 
 
 def _reason(error: Exception) -> str:

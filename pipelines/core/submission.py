@@ -5,15 +5,17 @@ import io
 import json
 import math
 import os
+import statistics
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from pipelines.core.checkpoints import file_hash
 from pipelines.core.config import DataConfig
-from pipelines.core.errors import SubmissionError
+from pipelines.core.errors import StoppedError, SubmissionError
 from pipelines.core.images import Sample, id_column, read_table
 from pipelines.core.runner import Outcome
 
@@ -31,6 +33,8 @@ class Pipeline(Protocol[Result]):
 
     fields: Mapping[str, Kind]
     """The fields of its rows, in order; the first is what a sample with one free column asks for."""
+    results: Sequence[type]
+    """The dataclasses among its models' results, which the journal has to make again."""
 
     def __call__(self, samples: Sequence[Sample], /) -> Iterator[Outcome[Sample, Result]]:
         """One Outcome per sample, in order."""
@@ -109,6 +113,8 @@ class Written:
 
     rows: int
     blanks: Sequence[Blank]
+    missing: int = 0
+    """Images that the run did not come to, whose rows have the fallback."""
 
 
 def write_submission(
@@ -119,30 +125,57 @@ def write_submission(
 ) -> Written:
     """Writes every outcome's rows to `path` (UTF-8, no BOM, LF), whole or not at all.
 
-    Raises SubmissionError where no image at all could be read: such a submission is never what was meant.
+    An image that the run did not reach gets the `fallback`. Raises SubmissionError where no image at all could be
+    read, StoppedError where none was reached: such a submission is never what was meant.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(schema.columns)
-    rows, images, blanks = 0, 0, []
+    answers: list[tuple[Sample, Sequence[Row] | None]] = []
+    blanks: list[Blank] = []
+    stopped = ""
     for outcome in outcomes:
-        images += 1
-        if outcome.result is None:
+        if not outcome.reached:
+            stopped = outcome.error
+            answers.append((outcome.item, None))
+        elif outcome.result is None:
             blanks.append(Blank(outcome.item.id, outcome.error))
-        of_image = (
-            pipeline.blank(outcome.item) if outcome.result is None else pipeline.rows(outcome.item, outcome.result)
+            answers.append((outcome.item, pipeline.blank(outcome.item)))
+        else:
+            answers.append((outcome.item, pipeline.rows(outcome.item, outcome.result)))
+    blank = {each.id for each in blanks}
+    done = [row for sample, rows in answers if rows is not None and sample.id not in blank for row in rows]
+    if not done and stopped:
+        raise StoppedError(
+            f"expected at least one finished image, but {stopped}; {path} was not written; run the same again to go "
+            "on, with more time"
         )
-        for row in of_image:
-            writer.writerow(schema.line(outcome.item, row))
-            rows += 1
-    if len(blanks) == images:
+    if not done:
+        first = f", the first ({blanks[0].id}) because: {blanks[0].reason}" if blanks else ""
         raise SubmissionError(
-            f"expected at least one readable image, but all {images} failed"
-            + (f", the first ({blanks[0].id}) because: {blanks[0].reason}" if blanks else "")
-            + f"; {path} was not written"
+            f"expected at least one readable image, but all {len(answers)} failed{first}; {path} was not written"
         )
-    write_whole(path, text.getvalue())
-    return Written(rows, blanks)
+    filling = fallback(pipeline.fields, done) if stopped else {}
+    lines = [schema.line(sample, row) for sample, rows in answers for row in ([filling] if rows is None else rows)]
+    write_whole(path, _csv([schema.columns, *lines]))
+    return Written(len(lines), blanks, sum(rows is None for _, rows in answers))
+
+
+def fallback(fields: Mapping[str, Kind], done: Sequence[Row]) -> Row:
+    """What is most likely of an image that was not looked at, by the rows of those that were.
+
+    The commonest text (of several the first), the median count (the lower of two), label 0 and the median score.
+    """
+    guesses: dict[Kind, Callable[[list[Any]], Value]] = {
+        "text": lambda values: Counter(values).most_common(1)[0][0],
+        "count": statistics.median_low,
+        "label": lambda _: 0,
+        "score": lambda values: float(statistics.median(values)),
+    }
+    return {name: guesses[kind]([row[name] for row in done]) for name, kind in fields.items()}
+
+
+def _csv(lines: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
 
 
 def write_record(path: Path, record: Mapping[str, object]) -> None:
@@ -151,18 +184,28 @@ def write_record(path: Path, record: Mapping[str, object]) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes `text` to a temporary file beside `path` and renames it, so that no half-written file is ever seen."""
+    """Writes `text` to a temporary file beside `path` and renames it, so that no half-written file is ever seen.
+
+    Raises SubmissionError where it cannot be written, such as on a full disk.
+    """
     check_writable(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = None
     try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        temporary = Path(name)
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise SubmissionError(
+                f"expected to write {path}, but: {error.strerror}; make room or write elsewhere, and run the same again"
+            ) from None
         raise
 
 

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from pipelines.core import checkpoints
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
+from pipelines.core.extras import Extras
 from pipelines.core.images import Sample, read_samples
 from pipelines.core.runner import Outcome, Runner, RunnerConfig
 from pipelines.core.submission import Kind, Row, check_writable
@@ -73,6 +75,8 @@ class DetectConfig:
 class DetectPipeline:
     """Finds and counts in every sample what its prompts name."""
 
+    results: Sequence[type] = (Detections,)
+
     def __init__(self, config: DetectConfig, runner: Runner) -> None:
         """Translates the run's prompts, then loads the detector.
 
@@ -107,6 +111,7 @@ class DetectPipeline:
         queries = self._queries(samples)
         boxes = None if self.config.boxes is None else BoxFile(self.config.boxes)
         words = {english.text: clean(prompt) for prompt, english in self.english.items()}
+        extras = Extras()
         self.saturated.clear()  # the record is of the latest run
         for query, outcome in zip(queries, self._detect(samples, queries), strict=True):
             if isinstance(query, str) or outcome.result is None:
@@ -118,10 +123,10 @@ class DetectPipeline:
             if boxes is not None:
                 boxes.add(query, objects)
             if self.config.save_images is not None:
-                draw(query, objects, words, self.config.save_images)
+                extras.write(partial(draw, query, objects, words, self.config.save_images))
             yield Outcome(outcome.item, objects)
         if boxes is not None:
-            boxes.write()
+            extras.write(boxes.write)
         self._warn_of_saturation()
 
     def detect(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Detections]]:
@@ -157,7 +162,7 @@ class DetectPipeline:
                 yield Outcome(sample, None, query)
             else:
                 outcome = next(found)
-                yield Outcome(sample, outcome.result, outcome.error)
+                yield Outcome(sample, outcome.result, outcome.error, outcome.reached)
         next(found, None)  # lets the run come to its own end
 
     def _queries(self, samples: Sequence[Sample]) -> list[Query | str]:

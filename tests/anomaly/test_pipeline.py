@@ -12,11 +12,12 @@ import pytest
 from pipelines.anomaly.evaluate import score
 from pipelines.anomaly.heatmap import smooth
 from pipelines.anomaly.models import METHODS
-from pipelines.anomaly.pipeline import AnomalyConfig, AnomalyPipeline, samples
+from pipelines.anomaly.pipeline import AnomalyConfig, AnomalyPipeline, fields, samples
 from pipelines.command import run_task
 from pipelines.core.config import add_flags, given_flags, load_config
 from pipelines.core.errors import CheckpointError, ConfigError, InputError, SubmissionError
 from pipelines.core.runner import Runner
+from pipelines.task import Task
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared/data"
@@ -41,7 +42,7 @@ def settings(backbone_folder, tree, tmp_path):
 
 
 def run(config: AnomalyConfig) -> list[dict[str, str]]:
-    run_task("anomaly", config, AnomalyPipeline, samples)
+    run_task("anomaly", Task(AnomalyConfig, AnomalyPipeline, samples, fields), config)
     with config.data.output.open(newline="") as file:
         return list(csv.DictReader(file))
 

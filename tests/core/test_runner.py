@@ -2,14 +2,19 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from pipelines.core.batches import AUTO_MOST, BatchSize
 from pipelines.core.errors import ConfigError, ImageError
-from pipelines.core.runner import AUTO_MOST, Batch, BatchSize, Runner, RunnerConfig
+from pipelines.core.journal import Journal
+from pipelines.core.runner import Batch, Runner, RunnerConfig
+from pipelines.core.stopping import MARGIN, Stop
 
 
 class Doubler:
@@ -218,3 +223,113 @@ def test_auto_batch_stops_at_the_bound_and_where_memory_ends():
 def test_auto_batch_runs_every_item():
     outcomes = list(runner("auto").run(Doubler(), range(300)))
     assert [outcome.result for outcome in outcomes] == [2 * item for item in range(300)]
+
+
+def journalled(folder: Path, batch: int | str = 4, stop: Stop | None = None) -> Runner:
+    run = Runner(RunnerConfig(batch=batch, progress=False, device="cpu", workers=2), stop)
+    run.journal = Journal(folder / "journal", {})
+    return run
+
+
+def killed_after(model: Doubler, items, run: Runner, count: int) -> None:
+    """Takes `count` outcomes and lets go of the run as a killed process does."""
+    list(itertools.islice(run.run(model, items), count))
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 9, 39, 40])
+@pytest.mark.parametrize("kind", [Doubler, Shaped])
+def test_a_run_that_goes_on_computes_only_what_is_missing_in_the_same_batches(tmp_path, kind, count):
+    whole = kind(choking=[5])
+    expected = list(runner(4, workers=2).run(whole, range(40)))
+    first, second = kind(choking=[5]), kind(choking=[5])
+    killed_after(first, range(40), journalled(tmp_path), count)
+    run = journalled(tmp_path)
+    assert list(run.run(second, range(40))) == expected
+    assert first.batches + second.batches == whole.batches
+    assert run.reports[0].items == 40
+    assert run.reports[0].resumed == sum(map(len, batches_done(first)))
+
+
+def batches_done(model: Doubler) -> list[list[int]]:
+    """The batches that ended; one that chokes is cut in halves, which count as one batch with it."""
+    return [batch for batch in model.batches if not model.choking & set(batch) or len(batch) == 1]
+
+
+def test_a_batch_that_memory_cut_is_formed_again_as_it_was(tmp_path):
+    first, second = Doubler(fits=3), Doubler(fits=3)
+    killed_after(first, range(64), journalled(tmp_path, 8), 30)
+    results = [outcome.result for outcome in journalled(tmp_path, 8).run(second, range(64))]
+    assert results == [2 * item for item in range(64)]
+    assert not {item for batch in first.batches if len(batch) <= 3 for item in batch} & {
+        item for batch in second.batches for item in batch
+    }
+
+
+def test_auto_batches_are_found_again(tmp_path):
+    first, second = Doubler(), Doubler()
+    killed_after(first, range(300), journalled(tmp_path, "auto"), 150)
+    assert [outcome.result for outcome in journalled(tmp_path, "auto").run(second, range(300))] == list(
+        range(0, 600, 2)
+    )
+    assert not {item for batch in first.batches for item in batch} & {
+        item for batch in second.batches for item in batch
+    }
+
+
+def test_runs_of_one_stage_are_kept_apart(tmp_path):
+    for resumed in (0, 6):
+        run = journalled(tmp_path)
+        for items in (range(3), range(3, 6)):
+            assert [each.result for each in run.run(Doubler(), items, "double")] == [2 * item for item in items]
+        (report,) = run.reports
+        assert (report.items, report.resumed) == (6, resumed)
+
+
+def test_a_stage_may_stay_out_of_the_journal(tmp_path):
+    run = journalled(tmp_path)
+    list(run.run(Doubler(), range(8), journal=False))
+    assert len(run.journal) == 0
+
+
+@pytest.mark.parametrize("kind", [Doubler, Shapeless])
+def test_once_it_is_due_the_rest_is_not_reached(tmp_path, kind):
+    class Stopping(kind):
+        def predict(self, batch):
+            stop.reason = "enough"
+            return super().predict(batch)
+
+    stop = Stop()
+    model = Stopping()
+    run = journalled(tmp_path, 4, stop)
+    outcomes = list(run.run(model, range(30)))
+    assert [outcome.item for outcome in outcomes] == list(range(30))
+    reached = [outcome.item for outcome in outcomes if outcome.reached]
+    assert [item for batch in model.batches for item in batch] == [each.item for each in outcomes if each.ok]
+    assert all(outcome.error == "enough" for outcome in outcomes if not outcome.reached)
+    assert run.reports[0].items == len(reached) < 30
+
+
+def test_a_batch_that_would_last_beyond_the_deadline_is_not_begun():
+    class Slow(Doubler):
+        def predict(self, batch):
+            time.sleep(0.2)
+            return super().predict(batch)
+
+    ends = time.monotonic() + MARGIN + 1
+    outcomes = list(
+        Runner(RunnerConfig(batch=1, progress=False, device="cpu"), Stop(MARGIN + 1)).run(Slow(), range(50))
+    )
+    assert 0 < sum(outcome.reached for outcome in outcomes) <= 5
+    assert time.monotonic() < ends
+
+
+def test_a_model_that_calls_exit_fails_its_items_only():
+    class Leaving(Doubler):
+        def prepare(self, items):
+            if 5 in items:
+                raise SystemExit(3)
+            return super().prepare(items)
+
+    outcomes = list(runner(4).run(Leaving(), range(10)))
+    assert [outcome.item for outcome in outcomes if not outcome.ok] == [5]
+    assert outcomes[5].error == "RuntimeError: Leaving.prepare tried to end the process"

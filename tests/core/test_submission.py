@@ -6,16 +6,25 @@ import pandas as pd
 import pytest
 
 from pipelines.core.config import DataConfig
-from pipelines.core.errors import SubmissionError
+from pipelines.core.errors import StoppedError, SubmissionError
 from pipelines.core.images import Sample
 from pipelines.core.runner import Outcome
-from pipelines.core.submission import SubmissionSchema, check_writable, read_schema, write_submission, write_whole
+from pipelines.core.submission import (
+    SubmissionSchema,
+    check_writable,
+    fallback,
+    read_schema,
+    write_submission,
+    write_whole,
+)
 
 FIELDS = {"label": "label", "score": "score"}
 
 
 class Labels:
-    """A pipeline's two row methods."""
+    """A pipeline's fields and its two row methods."""
+
+    fields = {"label": "label", "score": "score"}  # noqa: RUF012 - as plain as the pipelines' own
 
     def rows(self, sample, result):
         return [{"label": int(result > 0.5), "score": result}]
@@ -82,6 +91,38 @@ def test_every_id_gets_its_row_verbatim(tmp_path):
     assert [(blank.id, blank.reason) for blank in written.blanks] == [("NA", "torn")]
     frame = pd.read_csv(path, dtype={"image": str}, keep_default_na=False)
     assert list(frame["image"]) == ["0001", "NA", 'a,"b']
+
+
+def unreached(key: str) -> Outcome:
+    return Outcome(Sample(key, Path(key)), None, "the deadline came first", reached=False)
+
+
+def test_what_was_not_reached_gets_what_is_likely(tmp_path):
+    path = tmp_path / "out.csv"
+    outcomes = [outcome("a", 0.9), outcome("b", None), outcome("c", 0.1), outcome("d", 0.6), unreached("e")]
+    written = write_submission(path, DEFAULT, Labels(), outcomes)
+    assert path.read_text().splitlines()[-1] == "e,0,0.600000"
+    assert (written.rows, written.missing, len(written.blanks)) == (5, 1, 1)
+
+
+def test_where_nothing_was_reached_nothing_is_written(tmp_path):
+    with pytest.raises(StoppedError, match="but the deadline came first"):
+        write_submission(tmp_path / "out.csv", DEFAULT, Labels(), [outcome("a", None), unreached("b")])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "guess"),
+    [
+        ("text", ["개", "새", "새", "개", "곰"], "개"),
+        ("count", [5, 0, 2, 3], 2),
+        ("count", [1], 1),
+        ("label", [1, 1, 1], 0),
+        ("score", [0.5, 4.0, 1.0, 2.0], 1.5),
+    ],
+)
+def test_what_is_likely(kind, values, guess):
+    assert fallback({"field": kind}, [{"field": value} for value in values]) == {"field": guess}
 
 
 def test_nothing_readable_writes_nothing(tmp_path):
