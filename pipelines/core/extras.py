@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from pipelines.core.errors import SubmissionError
+from pipelines.core.errors import SuiteError
 
 
 class Extras:
@@ -16,7 +16,7 @@ class Extras:
         """Calls `make`, which writes a file."""
         try:
             make()
-        except (OSError, SubmissionError) as error:
+        except (OSError, SuiteError) as error:
             if not self.failed:
                 print(f"{error}; the run goes on without it", file=sys.stderr)
             self.failed += 1
