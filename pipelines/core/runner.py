@@ -165,18 +165,22 @@ class Runner:
         """
         dtype = self.dtype(model)
         model.module.to(self.device, dtype).eval()
-        report = self._report(stage, str(dtype).removeprefix("torch."))
         self._runs[stage] += 1
-        kept = _Stage[Item, Result](self.journal if journal else None, f"{stage} {self._runs[stage]}")
+        fixed = self.config.batch
+        new = BatchSize(fixed, growing=False) if isinstance(fixed, int) else BatchSize(AUTO_START, growing=True)
+        work = _Stage(
+            name=f"{stage} {self._runs[stage]}", runner=self, model=model, size=self._sizes.setdefault(model, new),
+            report=self._report(stage, str(dtype).removeprefix("torch.")), journal=self.journal if journal else None,
+        )  # fmt: skip
         total = len(items) if isinstance(items, Sized) else None
         with tqdm(total=total, desc=stage, unit="item", disable=not (self.config.progress and progress)) as bar:
             started = time.perf_counter()
-            for outcome in self._ordered(model, items, report, kept):
-                report.count(outcome)
-                report.seconds += time.perf_counter() - started
+            for outcome in work.ordered(items):
+                work.report.count(outcome)
+                work.report.seconds += time.perf_counter() - started
                 bar.update()
-                if report.failed:
-                    bar.set_postfix(failed=report.failed, refresh=False)
+                if work.report.failed:
+                    bar.set_postfix(failed=work.report.failed, refresh=False)
                 yield outcome
                 started = time.perf_counter()  # what the caller does meanwhile is not this stage's time
 
@@ -188,134 +192,6 @@ class Runner:
             self.reports.append(new)
         return found or new
 
-    def _ordered(
-        self,
-        model: BatchModel[Item, Result],
-        items: Iterable[Item],
-        report: StageReport,
-        stage: "_Stage[Item, Result]",
-    ) -> Iterator[Outcome[Item, Result]]:
-        """Outcomes in the order of `items`, whatever the order in which their batches ran."""
-        waiting: dict[int, Outcome[Item, Result]] = {}
-        following = 0
-        for place, outcome in self._batched(model, items, report, stage):
-            waiting[place] = outcome
-            while following in waiting:
-                yield waiting.pop(following)
-                following += 1
-
-    def _batched(
-        self,
-        model: BatchModel[Item, Result],
-        items: Iterable[Item],
-        report: StageReport,
-        stage: "_Stage[Item, Result]",
-    ) -> Iterator[tuple[int, Outcome[Item, Result]]]:
-        """(place, outcome) pairs as batches end: workers prepare the next batches while the device works."""
-        fixed = self.config.batch
-        new = BatchSize(fixed, growing=False) if isinstance(fixed, int) else BatchSize(AUTO_START, growing=True)
-        size = self._sizes.setdefault(model, new)
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="prepare") as pool:
-            waiting: deque[_Ahead[Item, Result]] = deque()
-            coming = self._coming(model, items, size, stage, pool)
-            try:
-                while True:
-                    while len(waiting) < self.workers * LOOK_AHEAD and (ahead := next(coming, None)) is not None:
-                        waiting.append(ahead)
-                    if not waiting:
-                        return
-                    ahead = waiting.popleft()
-                    outcomes = self._outcomes(model, ahead, size, report, stage)
-                    yield from zip(ahead.group.places, outcomes, strict=True)
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-
-    def _coming(
-        self,
-        model: BatchModel[Item, Result],
-        items: Iterable[Item],
-        size: BatchSize,
-        stage: "_Stage[Item, Result]",
-        pool: ThreadPoolExecutor,
-    ) -> Iterator["_Ahead[Item, Result]"]:
-        """The batches in their order, each with its outcomes where they are kept, else in preparation."""
-        shape_of: Callable[[Item], Hashable] = getattr(model, "shape_key", lambda _: None)
-        formed = groups(items, lambda item: None if self.stop.reason else shape_of(item), size, _reason)
-        number = 0
-        while True:
-            kept = stage.restore(number, size)
-            then = size.size
-            if (group := next(formed, None)) is None:
-                return
-            ahead = _Ahead[Item, Result](number, then, group)
-            if group.error:
-                ahead.outcomes = [Outcome(group.items[0], None, group.error)]
-            else:
-                number += 1
-                ahead.outcomes = stage.outcomes(kept, group)
-                if ahead.outcomes is None and not self.stop.reason:
-                    ahead.prepare = _submitted(pool, model, group.items)
-            yield ahead
-
-    def _outcomes(
-        self,
-        model: BatchModel[Item, Result],
-        ahead: "_Ahead[Item, Result]",
-        size: BatchSize,
-        report: StageReport,
-        stage: "_Stage[Item, Result]",
-    ) -> list[Outcome[Item, Result]]:
-        """What becomes of the items of a batch: kept before, found out now, or not reached any more."""
-        if ahead.outcomes is not None:
-            report.resumed += len(ahead.outcomes) if not ahead.group.error else 0
-            return ahead.outcomes
-        if self.stop.due(size.latest) or ahead.prepare is None:
-            return [Outcome(item, None, self.stop.reason, reached=False) for item in ahead.group.items]
-        started = time.perf_counter()
-        outcomes = self._finish(model, ahead.group.items, ahead.prepare, size)
-        size.latest = time.perf_counter() - started
-        report.batch = max(report.batch, len(outcomes))
-        stage.keep(ahead, outcomes)
-        return outcomes
-
-    def _finish(
-        self, model: BatchModel[Item, Result], items: list[Item], prepare: Callable[[], Batch], size: BatchSize
-    ) -> list[Outcome[Item, Result]]:
-        """The outcomes of one batch; a batch that fails is cut smaller until only what is bad in itself has failed."""
-        try:
-            batch = prepare()
-            started = time.perf_counter()
-            results = self._predict(model, batch)
-            size.note(len(items), time.perf_counter() - started, _roomy(self.device))
-        except torch.cuda.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            size.halve(len(items))
-            reason = "does not fit into the device's memory, even alone; use a smaller model or input size"
-        except Exception as error:
-            reason = _reason(error)
-        else:
-            if len(results) != len(items):
-                raise RuntimeError(f"{type(model).__name__}.predict gave {len(results)} results for {len(items)} items")
-            return [Outcome(item, result) for item, result in zip(items, results, strict=True)]
-        if len(items) == 1:
-            return [Outcome(items[0], None, reason)]
-        middle = len(items) // 2
-        halves = items[:middle], items[middle:]
-        return [
-            outcome for half in halves for outcome in self._finish(model, half, partial(_prepared, model, half), size)
-        ]
-
-    def _predict(self, model: BatchModel[Item, Result], batch: Batch) -> Sequence[Result]:
-        with torch.inference_mode():
-            return model.predict({key: self._move(value) for key, value in batch.items()})
-
-    def _move(self, value: Any) -> Any:  # noqa: ANN401 - a batch may hold anything beside tensors
-        if not isinstance(value, Tensor):
-            return value
-        if self.device.type == "cuda":
-            value = value.pin_memory()
-        return value.to(self.device, non_blocking=True)
-
 
 @dataclass
 class _Ahead(Generic[Item, Result]):
@@ -323,38 +199,136 @@ class _Ahead(Generic[Item, Result]):
 
     number: int
     size: int
+    """The batch size when it was formed."""
     group: Group[Item]
     prepare: Callable[[], Batch] | None = None
+    """Gives the prepared batch; None where there is nothing to compute, or no time."""
     outcomes: list[Outcome[Item, Result]] | None = None
     """Where they are known already: from the journal, or because the item belongs to no batch."""
 
 
+@dataclass
 class _Stage(Generic[Item, Result]):
-    """What the journal has, and gets, of the batches of one `Runner.run`."""
+    """One run of one model over its items."""
 
-    def __init__(self, journal: Journal | None, name: str) -> None:
-        self.journal, self.name = journal, name
+    name: str
+    """Its name in the journal: no other run of a command has it."""
+    runner: Runner
+    model: BatchModel[Item, Result]
+    size: BatchSize
+    report: StageReport
+    journal: Journal | None
 
-    def restore(self, number: int, size: BatchSize) -> Any:  # noqa: ANN401 - JSON
-        """What is kept of batch `number`, or None; sets the size with which the run before formed it."""
-        kept = None if self.journal is None else self.journal.get(f"{self.name} {number}")
-        if kept is not None:
-            size.size = kept["size"]
-        return kept
+    def ordered(self, items: Iterable[Item]) -> Iterator[Outcome[Item, Result]]:
+        """Outcomes in the order of `items`, whatever the order in which their batches ran."""
+        waiting: dict[int, Outcome[Item, Result]] = {}
+        following = 0
+        for place, outcome in self._batched(items):
+            waiting[place] = outcome
+            while following in waiting:
+                yield waiting.pop(following)
+                following += 1
 
-    def outcomes(self, kept: Any, group: Group[Item]) -> list[Outcome[Item, Result]] | None:  # noqa: ANN401 - JSON
-        """The kept outcomes of a group, or None where nothing is kept of just these items."""
-        if kept is None or kept["places"] != group.places:
-            return None
-        triples = zip(group.items, kept["results"], kept["errors"], strict=True)
-        return [Outcome(item, result, error) for item, result, error in triples]
+    def _batched(self, items: Iterable[Item]) -> Iterator[tuple[int, Outcome[Item, Result]]]:
+        """(place, outcome) pairs as batches end: workers prepare the next batches while the device works."""
+        with ThreadPoolExecutor(self.runner.workers, thread_name_prefix="prepare") as pool:
+            coming = self._coming(items, pool)
+            waiting: deque[_Ahead[Item, Result]] = deque()
+            try:
+                while True:
+                    while len(waiting) < self.runner.workers * LOOK_AHEAD and (ahead := next(coming, None)) is not None:
+                        waiting.append(ahead)
+                    if not waiting:
+                        return
+                    ahead = waiting.popleft()
+                    yield from zip(ahead.group.places, self._outcomes(ahead), strict=True)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
-    def keep(self, ahead: _Ahead[Item, Result], outcomes: Sequence[Outcome[Item, Result]]) -> None:
+    def _coming(self, items: Iterable[Item], pool: ThreadPoolExecutor) -> Iterator[_Ahead[Item, Result]]:
+        """The batches in their order, each with its outcomes where they are kept, else in preparation."""
+        stop = self.runner.stop
+        shape_of: Callable[[Item], Hashable] = getattr(self.model, "shape_key", lambda _: None)
+        formed = groups(items, lambda item: None if stop.reason else shape_of(item), self.size, _reason)
+        number = 0
+        while True:
+            kept = None if self.journal is None else self.journal.get(f"{self.name} {number}")
+            self.size.size = kept["size"] if kept else self.size.size
+            size = self.size.size
+            if (group := next(formed, None)) is None:
+                return
+            ahead = _Ahead[Item, Result](number, size, group)
+            if group.error:
+                ahead.outcomes = [Outcome(group.items[0], None, group.error)]
+            else:
+                number += 1
+                ahead.outcomes = _kept_outcomes(kept, group)
+                if ahead.outcomes is None and not stop.reason:
+                    ahead.prepare = _submitted(pool, self.model, group.items)
+            yield ahead
+
+    def _outcomes(self, ahead: _Ahead[Item, Result]) -> list[Outcome[Item, Result]]:
+        """What becomes of the items of a batch: kept before, found out now, or not reached any more."""
+        stop = self.runner.stop
+        if ahead.outcomes is not None:
+            self.report.resumed += 0 if ahead.group.error else len(ahead.outcomes)
+            return ahead.outcomes
+        if ahead.prepare is None or stop.due(self.size.latest):
+            return [Outcome(item, None, stop.reason, reached=False) for item in ahead.group.items]
+        started = time.perf_counter()
+        outcomes = self._finish(ahead.group.items, ahead.prepare)
+        self.size.latest = time.perf_counter() - started
+        self.report.batch = max(self.report.batch, len(outcomes))
+        self._keep(ahead, outcomes)
+        return outcomes
+
+    def _keep(self, ahead: _Ahead[Item, Result], outcomes: Sequence[Outcome[Item, Result]]) -> None:
         """Puts a finished batch into the journal."""
         if self.journal is not None:
             results, errors = [each.result for each in outcomes], [each.error for each in outcomes]
             entry = {"size": ahead.size, "places": ahead.group.places, "results": results, "errors": errors}
             self.journal.put(f"{self.name} {ahead.number}", entry)
+
+    def _finish(self, items: list[Item], prepare: Callable[[], Batch]) -> list[Outcome[Item, Result]]:
+        """The outcomes of one batch; a batch that fails is cut smaller until only what is bad in itself has failed."""
+        device, name = self.runner.device, type(self.model).__name__
+        try:
+            batch = prepare()
+            started = time.perf_counter()
+            with torch.inference_mode():
+                results = self.model.predict({key: _moved(value, device) for key, value in batch.items()})
+            self.size.note(len(items), time.perf_counter() - started, _roomy(device))
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            self.size.halve(len(items))
+            reason = "does not fit into the device's memory, even alone; use a smaller model or input size"
+        except Exception as error:
+            reason = _reason(error)
+        else:
+            if len(results) != len(items):
+                raise RuntimeError(f"{name}.predict gave {len(results)} results for {len(items)} items")
+            return [Outcome(item, result) for item, result in zip(items, results, strict=True)]
+        if len(items) == 1:
+            return [Outcome(items[0], None, reason)]
+        middle = len(items) // 2
+        halves = items[:middle], items[middle:]
+        return [outcome for half in halves for outcome in self._finish(half, partial(_prepared, self.model, half))]
+
+
+def _kept_outcomes(kept: Any, group: Group[Item]) -> list[Outcome[Item, Any]] | None:  # noqa: ANN401 - JSON
+    """The outcomes of a group that the journal has, or None where it has none of just these items."""
+    if kept is None or kept["places"] != group.places:
+        return None
+    triples = zip(group.items, kept["results"], kept["errors"], strict=True)
+    return [Outcome(item, result, error) for item, result, error in triples]
+
+
+def _moved(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - a batch may hold anything beside tensors
+    if not isinstance(value, Tensor):
+        return value
+    if device.type == "cuda":
+        value = value.pin_memory()
+    return value.to(device, non_blocking=True)
 
 
 def _prepared(model: BatchModel[Item, Result], items: list[Item]) -> Batch:
