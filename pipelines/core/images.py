@@ -45,12 +45,7 @@ def read_table(path: Path) -> Table:
 
     Raises InputError, naming the file and line, where it is no CSV with a header and rows of its width.
     """
-    try:
-        data = _bytes(path)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"expected a CSV file at {path}, but it cannot be read: {reason}") from None
-    reader = csv.reader(io.StringIO(as_text(data, path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         lines = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
@@ -163,8 +158,13 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def as_text(data: bytes, path: Path) -> str:
-    """The bytes of the CSV at `path` as text: UTF-8 with or without BOM, else cp949. Raises InputError."""
+def read_text(path: Path) -> str:
+    """The text of the CSV at `path`: UTF-8 with or without BOM, else cp949. Raises InputError."""
+    try:
+        data = _bytes(path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"expected a CSV file at {path}, but it cannot be read: {reason}") from None
     for encoding in ("utf-8", "cp949"):
         try:
             text = data.removeprefix(codecs.BOM_UTF8).decode(encoding)

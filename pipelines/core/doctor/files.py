@@ -89,7 +89,7 @@ def _reasons(missing: Sequence[str], find: Finder, used: set[Path]) -> dict[str,
     near = {rule: grouped(free, SPELLINGS[rule]) for rule in (CASE, ZEROS)}
     reasons: dict[str, dict[str, str]] = {}
     for key in missing:
-        for name in _spelled(key):
+        for name in _spelled(key, find.deepest):
             if name in find.known:  # and yet no file was found
                 reasons.setdefault(SEVERAL, {})[key] = name
                 break
@@ -100,10 +100,10 @@ def _reasons(missing: Sequence[str], find: Finder, used: set[Path]) -> dict[str,
     return reasons
 
 
-def _spelled(key: str) -> Iterator[str]:
+def _spelled(key: str, deepest: int) -> Iterator[str]:
     """An id as the Finder looks for it: with all of its folders, then with fewer."""
     parts = normal(key.strip()).removeprefix("./").split("/")
-    return ("/".join(parts[start:]) for start in range(len(parts)))
+    return ("/".join(parts[start:]) for start in range(max(0, len(parts) - deepest), len(parts)))
 
 
 def _sentence(table: Path, folder: Path, reason: str, pairs: Mapping[str, str]) -> str:

@@ -30,9 +30,9 @@ def check_submission(
     `fields` are what the task fills; `images` are the files of the folder that count, where not all do.
     """
     table = look(path)
-    findings = [*_check_bytes(path), *table.findings]
     if not table.columns:
-        return findings
+        return list(table.findings)
+    findings = [*_check_bytes(path), *table.findings]
     try:
         schema = read_schema(data, fields)
         wanted = _ids(data, schema, images)
@@ -55,12 +55,10 @@ def _ids(data: DataConfig, schema: SubmissionSchema, images: Sequence[Path] | No
 
 
 def _check_bytes(path: Path) -> list[Finding]:
-    """Encoding, line ends, quotation marks; what `look` cannot read either is left to it."""
+    """Encoding, line ends, quotation marks."""
+    content = path.read_bytes()
     try:
-        content = path.read_bytes()
         text = content.decode("utf-8-sig")
-    except OSError:
-        return []
     except UnicodeDecodeError:
         return [wrong(f"{path}: expected UTF-8, found another encoding; save it as UTF-8")]
     findings = []
@@ -74,7 +72,7 @@ def _check_bytes(path: Path) -> list[Finding]:
     unquoted = QUOTED.sub(lambda cell: "\n" * cell[0].count("\n"), text)
     if "\r" in unquoted:
         findings.append(doubtful(f"{path}: expected lines that end in LF, found CR as Windows writes; save it with LF"))
-    if content and not content.endswith(b"\n"):
+    if not content.endswith(b"\n"):
         findings.append(doubtful(f"{path}: expected a line end after the last row, found none; add it"))
     stray = [number for number, line in enumerate(unquoted.split("\n"), start=1) if '"' in line]
     if stray:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.core.doctor.findings import Finding, doubtful, such_as, wrong
 from pipelines.core.errors import InputError
-from pipelines.core.images import as_text
+from pipelines.core.images import read_text
 
 INDEX_COLUMN = re.compile(r"(unnamed: ?\d+)?", re.IGNORECASE)
 """What pandas calls the row numbers that it adds: nothing, and `Unnamed: 0` once read and written again."""
@@ -35,18 +35,13 @@ class Looked:
 def look(path: Path) -> Looked:
     """Reads the CSV at `path`: UTF-8 with or without BOM, or cp949; LF or CRLF."""
     try:
-        text = as_text(path.read_bytes(), path)
-    except OSError as error:
-        return _nothing(path, f"expected a CSV file at {path}, but it cannot be read: {error.strerror}")
+        reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     except InputError as error:
         return _nothing(path, str(error))
-    if "\0" in text:
-        return _nothing(path, f"expected text in UTF-8 or cp949 in {path}, found zero bytes as in UTF-16; save it anew")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         lines = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
-        return _nothing(path, f"{path}, line {reader.line_num}: not valid CSV: {error}")
+        return _nothing(path, f"{path}, line {reader.line_num}: not valid CSV: {error}; look for a quote too many")
     if not lines:
         return _nothing(path, f"expected a CSV with a header line in {path}, found an empty file")
     header = lines[0][1]
