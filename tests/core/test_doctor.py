@@ -344,6 +344,11 @@ BAD = {
                                  E, "in the order id, caption, found caption, id"),
     "a missing row": ({"ids": IDS[1:]}, E, "22 ids once each, found 1 missing, such as 'test_0000'"),
     "a row too many": ({"ids": [*IDS, "x"]}, E, "found 1 that nobody asked for, such as 'x'"),
+    "endings that the sample lacks": (
+        {"ids": [f"{key}.jpg" for key in IDS]},
+        E,
+        "22 that differ in the file's ending alone, such as 'test_0000.jpg' where 'test_0000' belongs",
+    ),
     "a row twice": ({"ids": [*IDS, IDS[0]]}, E, "found 1 that come more than once, such as 'test_0000'"),
     "other rows' places": ({"ids": [IDS[1], IDS[0], *IDS[2:]]}, E, "2 elsewhere, first 'test_0001' where 'test_0000'"),
     "an empty caption": ({"cells": ["", *"abcdefghijklmnopqrstu"]}, W, "in 1 of 22 rows, the first in row 1"),

@@ -80,7 +80,7 @@ def check_same(tables: Mapping[Path, Sequence[str]], find: Finder) -> list[Findi
         if list(sample_ids) == list(test_ids):
             return []
         return [doubtful(f"{sample} has the ids of {test} in another order; the submission has the sample's")]
-    if (rule := _rule(only_sample, only_test)) is not None:
+    if (rule := rule_between(only_sample, only_test)) is not None:
         return [
             wrong(
                 f"expected the same ids in {sample} and {test}, found {len(only_sample)} that differ in {rule} alone, "
@@ -97,20 +97,20 @@ def check_same(tables: Mapping[Path, Sequence[str]], find: Finder) -> list[Findi
     ]
 
 
+def rule_between(these: Sequence[str], those: Sequence[str]) -> str | None:
+    """In what alone two lists of ids differ, where it is one thing."""
+    if not these or not those:
+        return None
+    same = (rule for rule, fold in SPELLINGS.items() if set(map(fold, these)) == set(map(fold, those)))
+    return next(same, None)
+
+
 def grouped(names: Iterable[str], fold: Callable[[str], str]) -> dict[str, list[str]]:
     """The names that `fold` makes one -> them."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(fold(name), []).append(name)
     return groups
-
-
-def _rule(these: Sequence[str], those: Sequence[str]) -> str | None:
-    """In what alone two lists of ids differ, where it is one thing."""
-    if not these or not those:
-        return None
-    same = (rule for rule, fold in SPELLINGS.items() if set(map(fold, these)) == set(map(fold, those)))
-    return next(same, None)
 
 
 def _stale(extra: Mapping[Path, Sequence[str]], find: Finder) -> str:

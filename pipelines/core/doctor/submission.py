@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.core.config import DataConfig
 from pipelines.core.doctor.findings import Finding, doubtful, such_as, wrong
-from pipelines.core.doctor.ids import MISSING_VALUES
+from pipelines.core.doctor.ids import MISSING_VALUES, rule_between
 from pipelines.core.doctor.tables import Looked, is_index, look
 from pipelines.core.errors import SuiteError
 from pipelines.core.images import read_samples, read_table
@@ -108,12 +108,19 @@ def _check_columns(table: Looked, wanted: Sequence[str]) -> list[Finding]:
 def _check_rows(path: Path, ids: Sequence[str], wanted: Sequence[str]) -> list[Finding]:
     """Whether the ids are those wanted, once each and in their order."""
     found, known = dict.fromkeys(ids), dict.fromkeys(wanted)
-    faults = {
-        "missing": [key for key in known if key not in found],
-        "that nobody asked for": [key for key in found if key not in known],
-        "that come more than once": [key for key, count in Counter(ids).items() if count > 1],
-    }
-    findings = [
+    missing, extra = [key for key in known if key not in found], [key for key in found if key not in known]
+    repeated = [key for key, count in Counter(ids).items() if count > 1]
+    faults = {"missing": missing, "that nobody asked for": extra, "that come more than once": repeated}
+    findings = []
+    if (rule := rule_between(missing, extra)) is not None:
+        faults = {"that come more than once": repeated}
+        findings.append(
+            wrong(
+                f"{path}: expected the ids as the sample spells them, found {len(extra)} that differ in {rule} alone, "
+                f"such as {extra[0]!r} where {missing[0]!r} belongs; take them over as text"
+            )
+        )
+    findings += [
         wrong(f"{path}: expected {len(known)} ids once each, found {len(keys)} {fault}, {such_as(keys)}")
         for fault, keys in faults.items()
         if keys
