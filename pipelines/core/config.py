@@ -122,8 +122,8 @@ def _parse(value: str | list[str]) -> Any:  # noqa: ANN401 - whatever YAML gives
     if isinstance(value, list):
         return value
     try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
+        parsed = yaml.load(value, _Loader)
+    except Exception:  # PyYAML raises almost anything, such as for 2026-13-45
         return value
     return parsed if isinstance(parsed, (int, float, bool, dict)) or value in ("null", "~") else value
 

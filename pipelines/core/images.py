@@ -131,8 +131,9 @@ class Finder:
 
     def __call__(self, key: str, row: Mapping[str, str]) -> Path:
         """The file of id `key`; where the id is no file's name, the one that a path column of its row names."""
-        for text in (key, *(cell for cell in row.values() if Path(cell).suffix.lower() in ENDINGS)):
-            parts = _normal(text.strip()).removeprefix("./").split("/")
+        cells = [cell.strip() for cell in row.values() if Path(cell.strip()).suffix.lower() in ENDINGS]
+        for text in dict.fromkeys([key, key.strip(), *cells]):
+            parts = _normal(text).removeprefix("./").split("/")
             for start in range(
                 max(0, len(parts) - self.deepest), len(parts)
             ):  # `test/0001.jpg` where the folder given is `test` itself
