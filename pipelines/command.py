@@ -13,8 +13,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import torch
-
 from pipelines.core.config import DataConfig
 from pipelines.core.images import Sample
 from pipelines.core.journal import Journal
@@ -30,6 +28,7 @@ from pipelines.core.submission import (
     write_submission,
 )
 from pipelines.core.unfinished import Unfinished, files_state, unfinished
+from pipelines.doctor import enforce, examine_inputs, examine_submission, show
 from pipelines.history import note_run
 from pipelines.task import Task
 
@@ -52,13 +51,14 @@ T = TypeVar("T")
 def run_task(name: str, task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop | None = None) -> Written:
     """Runs the task called `name` from its settings to the written submission, its record and its row in the history.
 
-    What can fail before the work fails first: the output folder, the samples, then the models and the columns. What is
+    What can fail before the work fails first: the output's place, all that the doctor finds, then the models. What is
     finished is kept beside the output, and the next run of the same goes on from there, unless it is to be `fresh`;
     once `stop` is due, what is missing gets the fallback. Raises SuiteError with one sentence for the user.
     """
     started = time.perf_counter()
     stop = stop or Stop()
     output = config.data.output
+    enforce(examine_inputs(task, config))
     check_writable(output)
     with unfinished(output) as work:
         samples = task.samples(config)
@@ -85,7 +85,7 @@ def run_task(name: str, task: Task, config: TaskConfig, *, fresh: bool = False, 
             "stages": [
                 asdict(report) | {"items_per_second": round(report.items_per_second, 3)} for report in runner.reports
             ],
-            "device": _device_name(runner),
+            "device": runner.device_name,
             "versions": _versions(),
             "settings": asdict(config),  # type: ignore[call-overload]
             "run": pipeline.record(),
@@ -95,6 +95,7 @@ def run_task(name: str, task: Task, config: TaskConfig, *, fresh: bool = False, 
             work.clear()
     note_run(name, config, record)
     _report(output, written, record)
+    show(examine_submission(output, task, config))
     return written
 
 
@@ -102,8 +103,8 @@ def run_key(name: str, config: TaskConfig, pipeline: Pipeline[Any], samples: Seq
     """What has to be the same for the results of one run to be those of another: settings, models, images, versions."""
     settings: dict[str, Any] = asdict(config)  # type: ignore[call-overload]
     del settings["data"]["output"]
-    for name in ("progress", "workers", "deadline"):
-        del settings["runner"][name]
+    for changes_nothing in ("progress", "workers", "deadline"):
+        del settings["runner"][changes_nothing]
     asked = hashlib.sha256(json.dumps([(each.id, dict(each.fields)) for each in samples]).encode()).hexdigest()[:16]
     images = {"count": len(samples), "ids": asked, "files": files_state(each.path for each in samples)}
     return {"task": name, "settings": settings, "images": images, "run": pipeline.record(), "versions": _versions()}
@@ -144,12 +145,6 @@ def _report(output: Path, written: Written, record: Mapping[str, Any]) -> None:
     if len(written.blanks) > BLANKS_SHOWN:
         rest = len(written.blanks) - BLANKS_SHOWN
         print(f"  and {rest} more: see {output.with_suffix('.json')}", file=sys.stderr)
-
-
-def _device_name(runner: Runner) -> str:
-    if runner.device.type == "cuda":
-        return torch.cuda.get_device_name(runner.device)
-    return f"{runner.device.type}, {torch.get_num_threads()} threads"
 
 
 def _versions() -> dict[str, str]:

@@ -5,7 +5,6 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,7 +124,7 @@ def _examine(name: str, task: Task, config: Any, submission: Path | None) -> int
     rows, images = len(task.samples(config)), len(images_that_count(task, config) or task.samples(config))
     of_file = f", and in {submission}" if submission else ""
     print(f"{name}: {' and '.join(told) or 'no problem'} found in {images} images and {rows} rows{of_file}")
-    if (line := estimate(name, config, rows, _device(config))) is not None:
+    if (line := estimate(name, config, rows, Runner(config.runner).device_name)) is not None:
         print(line)
     return 0
 
@@ -136,14 +135,6 @@ def _examine_device(config: Any) -> list[Finding]:  # noqa: ANN401 - a task's se
     except ConfigError as error:
         return [Finding("error", str(error))]
     return check_memory(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else []
-
-
-def _device(config: Any) -> str:  # noqa: ANN401 - a task's settings class
-    """The device as run records name it."""
-    device = Runner(config.runner).device
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads"
 
 
 def _refusal(read: Callable[[], object]) -> str | None:

@@ -1,5 +1,6 @@
 """A run of any task: what it leaves behind when it is killed, stopped, out of time or out of disk."""
 
+import io
 import json
 import os
 import signal
@@ -11,18 +12,28 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from pipelines.command import run_task
 from pipelines.core.config import DataConfig
 from pipelines.core.doctor import check_submission
-from pipelines.core.errors import StoppedError, SubmissionError
+from pipelines.core.errors import InputError, StoppedError, SubmissionError
 from pipelines.core.images import read_samples
 from pipelines.core.runner import RunnerConfig
 from pipelines.core.stopping import Stop
 from pipelines.task import Task
 
 PICTURES = 40
+
+
+def picture() -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(data, "PNG")
+    return data.getvalue()
+
+
+PICTURE = picture()
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class Found:
 
 
 class Counts:
-    """A model that counts the bytes of a file, and does on the way what a test wants."""
+    """A model that counts the bytes behind a picture, and does on the way what a test wants."""
 
     dtypes = frozenset({torch.float32})
 
@@ -44,7 +55,7 @@ class Counts:
     def prepare(self, samples):
         return {
             "ids": [sample.id for sample in samples],
-            "sizes": [len(sample.path.read_bytes()) for sample in samples],
+            "sizes": [len(sample.path.read_bytes()) - len(PICTURE) for sample in samples],
         }
 
     def predict(self, batch):
@@ -85,7 +96,7 @@ class Config:
 def config(tmp_path) -> Config:
     (tmp_path / "images").mkdir()
     for number in range(PICTURES):
-        (tmp_path / f"images/{number:02}.png").write_bytes(b"x" * (number % 7 + 1))
+        (tmp_path / f"images/{number:02}.png").write_bytes(PICTURE + b"x" * (number % 7 + 1))
     data = DataConfig(images=tmp_path / "images", output=tmp_path / "out/a.csv")
     return Config(data, RunnerConfig(device="cpu", batch=4, progress=False))
 
@@ -141,7 +152,7 @@ def test_a_killed_run_goes_on_where_it_was(config, capsys):
 
 
 def changed_picture(config):
-    (config.data.images / "00.png").write_bytes(b"other")
+    (config.data.images / "00.png").write_bytes(PICTURE + b"other")
     return config
 
 
@@ -211,10 +222,10 @@ def test_two_runs_on_one_output(config):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 3 MB."""
+    """A file system of 20 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(folder)], capture_output=True).returncode:
         pytest.skip("only root can make a small disk")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
@@ -240,6 +251,6 @@ def test_a_disk_that_fills_up_meanwhile_costs_nothing(config, small_disk, capsys
 def test_a_full_disk_is_found_before_the_work(config, small_disk):
     fill(small_disk)
     config = Config(DataConfig(images=config.data.images, output=small_disk / "a.csv"), config.runner)
-    with pytest.raises(SubmissionError, match="free disk space"):
+    with pytest.raises(InputError, match="free disk space"):
         run(config, kill)
     assert [path.name for path in small_disk.iterdir()] == ["full"]

@@ -128,7 +128,7 @@ def test_only_bad_images_write_nothing(photos, capsys, task):
     for path in images.iterdir():
         path.write_text("no picture at all")
     error = refusal(capsys, *words(task, images))
-    assert "all 3 failed" in error and SAMPLES[task][0].name in error
+    assert "expected at least one picture that can be" in error and "none of these inside" in error
     assert not (images.parent / "out" / f"{task}.csv").exists()
 
 
@@ -184,13 +184,13 @@ def test_a_sample_of_other_ids(photos, capsys):
     sample = photos["caption"].parent / "sample.csv"
     sample.write_text("id,caption\nphoto_1,\nphoto_2,\n")
     error = refusal(capsys, *words("caption", photos["caption"], "--sample-submission", str(sample)))
-    assert "found none of its 2 ids there, such as 'photo_1'" in error
+    assert "sample.csv" in error and "photo_1" in error and "seems to be of another version" in error
 
 
 def test_an_output_that_cannot_be_written(photos, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     error = refusal(capsys, *words("caption", photos["caption"], "--output", str(tmp_path / "file" / "out.csv")))
-    assert "cannot be made" in error
+    assert "file is no folder" in error
 
 
 def test_evaluate_prints_a_table_and_writes_it(photos, tmp_path, capsys):

@@ -152,7 +152,7 @@ def _short(value: object) -> str:
 def _packed(value: Any) -> Any:  # noqa: ANN401 - what a model's result is made of
     """The value as JSON: tensors as their bytes, dataclasses by name, dicts marked as such."""
     if isinstance(value, Tensor):
-        dense = value.detach().cpu().contiguous()
+        dense = value.detach().cpu().clone(memory_format=torch.contiguous_format)  # with strides of its own
         data = dense.reshape(-1).view(torch.uint8).numpy().tobytes() if dense.numel() else b""
         dtype = str(dense.dtype).removeprefix("torch.")
         return {"tensor": base64.b64encode(data).decode(), "dtype": dtype, "shape": list(dense.shape)}

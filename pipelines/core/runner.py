@@ -136,6 +136,13 @@ class Runner:
         # What a model's memory allowed is remembered for as long as the model lives.
         self._sizes: WeakKeyDictionary[BatchModel[Any, Any], BatchSize] = WeakKeyDictionary()
 
+    @property
+    def device_name(self) -> str:
+        """The device as run records name it."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return f"{self.device.type}, {torch.get_num_threads()} threads"
+
     def dtype(self, model: BatchModel[Any, Any]) -> torch.dtype:
         """The dtype that `model` runs in here."""
         named = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

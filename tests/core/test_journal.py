@@ -49,8 +49,11 @@ def test_tensors_come_back_bit_for_bit(tmp_path, dtype, shape):
     assert torch.equal(back, tensor)
 
 
-def test_a_tensor_that_is_a_view_comes_back(tmp_path):
-    tensor = torch.arange(12.0).reshape(3, 4).T[1:]
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.arange(12.0).reshape(3, 4).T[1:], torch.arange(12.0).reshape(2, 6)[:, :1][:1], torch.arange(6.0)[::6]],
+)
+def test_a_tensor_that_is_a_view_comes_back(tmp_path, tensor):
     opened(tmp_path).put("x", tensor)
     assert torch.equal(opened(tmp_path).get("x"), tensor)
 
