@@ -140,8 +140,9 @@ class Finder:
                 path = self.known.get("/".join(parts[start:]))
                 if path is not None:
                     return path
-        missing = self.folder / _harmless(key)
-        return missing.with_name(f"{missing.name} (not among the images)") if os.path.lexists(missing) else missing
+        name = _harmless(key)
+        taken = os.path.lexists(self.folder / name)  # by a folder, a hidden file, or one of several of that name
+        return self.folder / (f"{name} (not among the images)" if taken else name)
 
 
 def _harmless(key: str) -> str:
