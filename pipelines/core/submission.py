@@ -1,6 +1,7 @@
 """The submission CSV: its columns from the sample, its rows from the run, checked and written whole or not at all."""
 
 import csv
+import glob
 import io
 import json
 import math
@@ -186,11 +187,14 @@ def write_record(path: Path, record: Mapping[str, object]) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Writes `text` to a temporary file beside `path` and renames it, so that no half-written file is ever seen.
 
-    Raises SubmissionError where it cannot be written, such as on a full disk.
+    What a process left here that was killed meanwhile is removed: two never write one path at once, locks see to
+    that. Raises SubmissionError where it cannot be written, such as on a full disk.
     """
     check_writable(path)
     temporary = None
     try:
+        for left in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
+            left.unlink(missing_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         temporary = Path(name)
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:

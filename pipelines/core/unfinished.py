@@ -65,9 +65,6 @@ def unfinished(output: Path) -> Iterator[Unfinished]:
     """
     folder = output.with_name(f".{output.name}.run")
     with _locked(folder, output):
-        for written in (output, output.with_suffix(".json")):
-            for left in output.parent.glob(f".{written.name}.*.tmp"):
-                left.unlink(missing_ok=True)  # of a run that was killed while it wrote
         work = Unfinished(output, folder)
         try:
             yield work

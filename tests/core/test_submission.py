@@ -157,6 +157,17 @@ def test_a_write_that_fails_leaves_no_temporary_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_half_written_files_of_a_killed_process_are_removed(tmp_path):
+    for name in (".a[1].csv.abcd_123.tmp", ".a[1].csv.b.abcd_123.tmp", ".a1.csv.abcd_123.tmp"):
+        (tmp_path / name).touch()
+    write_whole(tmp_path / "a[1].csv", "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "a[1].csv",
+        ".a[1].csv.b.abcd_123.tmp",
+        ".a1.csv.abcd_123.tmp",
+    }
+
+
 def test_places_that_cannot_be_written_are_found_first(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SubmissionError, match="cannot be made"):

@@ -69,14 +69,6 @@ def test_a_second_run_is_refused_and_a_killed_one_does_not_block(tmp_path):
         assert work.folder.exists()
 
 
-def test_half_written_files_of_a_killed_run_are_removed(tmp_path):
-    for name in (".a.csv.x1.tmp", ".a.json.x2.tmp", ".b.csv.x3.tmp"):
-        (tmp_path / name).touch()
-    with unfinished(tmp_path / "a.csv"):
-        pass
-    assert [path.name for path in tmp_path.iterdir()] == [".b.csv.x3.tmp"]
-
-
 def test_the_state_of_files_changes_with_them(tmp_path):
     path = tmp_path / "a.png"
     states = {files_state([path])}
