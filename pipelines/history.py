@@ -23,9 +23,10 @@ from pipelines.table import print_table
 NAME = "history.csv"
 FRONT = ["finished_utc", "task", "submission"]
 """The first columns; then come the scores, a column each, whichever there are."""
-BACK = ["rows", "blanks", "seconds", "device", "models", "settings", "settings_hash", "scored_with", "content_hash"]
-UNSAID = ("data.output", "runner.progress")
-"""Settings that no score depends on: the output is the column `submission`."""
+OF_RUN = ["rows", "blanks", "missing", "seconds", "device"]
+BACK = [*OF_RUN, "models", "settings", "settings_hash", "scored_with", "content_hash"]
+UNSAID = ("data.output", "runner.progress", "runner.deadline")
+"""Settings that have columns of their own, the output `submission` and the deadline `missing`, or change no score."""
 
 Row = dict[str, str]
 """One run, or one evaluation of a file that no run of the history wrote: column -> text."""
@@ -39,6 +40,7 @@ def note_run(task: str, config: Any, record: Mapping[str, Any]) -> None:  # noqa
         "submission": record["submission"],
         "rows": str(record["rows"]),
         "blanks": str(len(record["blanks"])),
+        "missing": str(record["missing"]),
         "seconds": f"{record['seconds']['total']:.1f}",
         "device": record["device"],
         "models": _models(record["run"].get("models", ())),
@@ -144,7 +146,7 @@ def show(rows: Sequence[Row]) -> None:
     own = [{**row, "settings": settings_text(of)} for row, of in zip(rows, varying, strict=True)]
     scores = [column for column in rows[0] if column not in FRONT + BACK]
     columns = ["finished_utc", "submission", *(name for name in scores if any(row[name] for row in own))]
-    columns += [name for name in ("rows", "blanks", "seconds", "device") if any(row[name] for row in own)]
+    columns += [name for name in OF_RUN if any(row[name] for row in own)]
     columns += [name for name in ("scored_with", "settings") if len({row[name] for row in own}) > 1]
     header = [f"{rows[0]['task']}: {columns[0]}", *columns[1:]]
     print_table([tuple(header), *(tuple(row[column] for column in columns) for row in own)])

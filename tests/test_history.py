@@ -44,6 +44,7 @@ def run(path: Path, **settings: object) -> None:
         "finished": "2026-01-31T13:05:09+00:00",
         "rows": 4,
         "blanks": [{"id": "a.jpg", "reason": "torn"}],
+        "missing": 2,
         "seconds": {"setup": 1.0, "total": 12.34},
         "device": "cpu, 2 threads",
         "run": {"models": {"captioner": {"checkpoint": "models/blip", "fingerprint": "0123456789abcdef"}}},
@@ -60,7 +61,8 @@ def test_a_run_is_a_row_that_names_what_was_chosen(tmp_path):
     run(path, beams=5, prompts=["강아지", "고양이; 새"], runner=RunnerConfig(batch=4, progress=False))
     (row,) = read_history(tmp_path)
     assert row["finished_utc"] == "2026-01-31 13:05:09"
-    assert (row["task"], row["submission"], row["rows"], row["blanks"]) == ("detect", str(path), "4", "1")
+    assert (row["task"], row["submission"]) == ("detect", str(path))
+    assert (row["rows"], row["blanks"], row["missing"]) == ("4", "1", "2")
     assert (row["seconds"], row["models"]) == ("12.3", "models/blip 01234567")
     expected = {"data.images": "photos", "beams": "5", "prompts": "강아지, 고양이;새", "runner.batch": "4"}
     assert settings_of(row["settings"]) == expected

@@ -185,7 +185,7 @@ class Runner:
             for outcome in work.ordered(items):
                 work.report.count(outcome)
                 work.report.seconds += time.perf_counter() - started
-                bar.update()
+                bar.update(outcome.reached)
                 if work.report.failed:
                     bar.set_postfix(failed=work.report.failed, refresh=False)
                 yield outcome
