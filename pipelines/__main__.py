@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.core.errors import SuiteError
+from pipelines.core.errors import StoppedError, SuiteError
 from pipelines.task import Task
 
 
@@ -91,7 +91,10 @@ CALIBRATIONS: dict[str, Callable[[], tuple[Sequence[Any], Any]]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; the exit code is 0, or 2 with one line on standard error where the user can mend something."""
+    """Runs a command; the exit code is 0, or 2 with one line on standard error where the user can mend something.
+
+    A run that SIGINT or SIGTERM has stopped gives 128 and the signal's number, whether or not it wrote a submission.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # our own threads prepare the batches
     try:
@@ -139,7 +142,12 @@ def _run(task: str, words: list[str]) -> int:
     config = load_config(arguments.config, of_task.config, given_flags(arguments))
     deadline = config.runner.deadline
     stop = Stop(None if deadline is None else seconds_of(deadline), started)
-    run_task(task, of_task, config, fresh=arguments.fresh, stop=stop)
+    try:
+        run_task(task, of_task, config, fresh=arguments.fresh, stop=stop)
+    except StoppedError as error:
+        if stop.signal is None:
+            raise
+        print("error:", error, file=sys.stderr)
     return 0 if stop.signal is None else 128 + stop.signal
 
 
