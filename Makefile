@@ -11,7 +11,7 @@ CONFIGS := $(if $(filter mini,$(PROFILE)),configs/mini,configs)
 SOURCES := pipelines tests mini benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submissions caption detect anomaly search-rank evaluate test check lint types format lock mini clean
+.PHONY: help setup submissions caption detect anomaly search-rank evaluate test stress check lint types format lock mini clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -45,6 +45,9 @@ evaluate: setup ## score submissions/*.csv against the samples' truth
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest
+
+stress: setup ## kill 300 runs at random, hold what comes out to undisturbed runs, write the figures (10 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.stress --kills 300 --seed 1 --write
 
 check: lint types test ## what has to be green: format, lint, types, tests
 
