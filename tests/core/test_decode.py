@@ -5,6 +5,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from pipelines.core.decode import MAX_PIXELS, decode, image_size
+from pipelines.core.decode import LARGE_PIXELS, MAX_PIXELS, METADATA_BYTES, STRIP_PIXELS, _large, decode, image_size
 from pipelines.core.errors import ImageError
 
 PHOTOS = Path(__file__).parents[3] / "shared/data/coco/images"
@@ -276,3 +277,48 @@ def test_what_is_no_file_is_an_error_and_never_waits(tmp_path, read):
     ]:
         with pytest.raises(ImageError, match=reason):
             read(tmp_path / name)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "I;16", "CMYK"])
+def test_large_pictures_are_the_same_in_strips(tmp_path, mode):
+    """Beyond STRIP_PIXELS a picture is converted in several parts: each row has to come out at its place."""
+    height, width = 1_101, 2_003
+    assert height * width > 2 * STRIP_PIXELS
+    rows, columns = np.mgrid[0:height, 0:width]
+    if mode == "I;16":
+        deep = ((rows * 59 + columns * 31) % 65_536).astype(np.uint16)
+        picture, expected = Image.fromarray(deep), grey3(to_8_bits(deep))
+    else:
+        colours = np.stack([rows % 256, columns % 256, (rows // 8 + columns // 8) % 256], axis=-1).astype(np.uint8)
+        picture = Image.fromarray(colours).convert(mode.removesuffix("A") if mode != "LA" else "L")
+        shown = np.asarray(picture.convert("RGB"))
+        if mode.endswith("A"):
+            alpha = ((rows + columns) % 256).astype(np.uint8)
+            picture.putalpha(Image.fromarray(alpha))
+            shown = over_white(shown, alpha)
+        expected = shown
+    path = tmp_path / "large"
+    picture.save(path, "TIFF" if mode == "CMYK" else "PNG")
+    image = decode(path).permute(1, 2, 0).numpy()
+    assert image.shape == expected.shape
+    assert np.abs(image.astype(int) - expected).max() <= ONE_LEVEL
+
+
+def test_what_lies_behind_a_jpeg_changes_nothing(tmp_path):
+    """A motion photo has a film there; a file that is far larger than its picture is not read whole."""
+    (tmp_path / "plain.jpg").write_bytes(saved(RGB, "JPEG"))
+    (tmp_path / "long.jpg").write_bytes(saved(RGB, "JPEG") + b"\0" * (METADATA_BYTES + 3 * HEIGHT * WIDTH))
+    assert torch.equal(decode(tmp_path / "long.jpg"), decode(tmp_path / "plain.jpg"))
+
+
+def test_large_pictures_wait_for_each_other_and_small_ones_do_not(tmp_path):
+    """While one thread decodes something large, a small picture is decoded, and a second large one is not."""
+    small, large = tmp_path / "small.png", tmp_path / "large.png"
+    small.write_bytes(saved(RGB, "PNG"))
+    Image.new("1", (10_000, LARGE_PIXELS // 10_000 + 1)).save(large)
+    with ThreadPoolExecutor(2) as pool:
+        with _large:
+            waiting = pool.submit(decode, large)
+            assert pool.submit(decode, small).result(timeout=30).shape == (3, HEIGHT, WIDTH)
+            assert not waiting.done()
+        assert waiting.result(timeout=60).shape[2] == 10_000

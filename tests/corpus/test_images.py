@@ -100,7 +100,8 @@ def test_what_is_odd_takes_no_more_than_one_workers_memory(tmp_path):
 def test_memory_for_large_pictures_is_what_the_readme_says(tmp_path):
     """The README's figures are for MAX_PIXELS; these have a share of them, and take that share of the memory.
 
-    WebP takes the most of all formats, 16 bytes a pixel while it is decoded.
+    WebP takes the most of all formats, 16 bytes a pixel while it is decoded. Measured at 200 megapixels with 1, 2 and
+    8 workers: 3.2, 3.2 and 6.4 GB.
     """
     path = tmp_path / "large.webp"
     Image.new("RGBA", (7_200, 7_000), (*GREEN, 128)).save(path, lossless=True, method=0, quality=0)
