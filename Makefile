@@ -4,6 +4,9 @@ PYTHON ?= python3
 PROFILE ?= mini
 # More settings for one task, such as: make caption PROFILE=base ARGS="--images test --sample-submission sample.csv"
 ARGS ?=
+# The photos that search-index reads, and what search looks for.
+DATA ?= samples/search/images
+QUERY ?= 강아지
 
 BIN := .venv/bin
 RUN := $(BIN)/python -m pipelines
@@ -39,6 +42,12 @@ anomaly: setup ## normal and test photos -> anomaly scores: submissions/anomaly.
 
 search-rank: setup ## photos and queries -> the photos found for each: submissions/search.csv
 	$(RUN) search rank --config $(CONFIGS)/search.yaml $(ARGS)
+
+search-index: setup ## a folder of photos -> an album: make search-index PROFILE=base DATA=~/Photos
+	$(RUN) search index --config $(CONFIGS)/search.yaml $(ARGS) $(DATA)
+
+search: setup ## find photos of an album: make search PROFILE=base QUERY="바닷가의 강아지"
+	@$(RUN) search query --config $(CONFIGS)/search.yaml $(ARGS) -- "$(QUERY)"
 
 evaluate: setup ## score submissions/*.csv against the samples' truth
 	$(RUN) evaluate --config $(CONFIGS)/evaluate.yaml

@@ -35,6 +35,12 @@ class ClipImages:
         self.module = module
         self.spec = spec_of_processor(load_processor(AutoImageProcessor, folder))
 
+    @property
+    def width(self) -> int:
+        """How many numbers a vector has."""
+        config = self.module.config
+        return int(getattr(config, "projection_dim", None) or config.vision_config.hidden_size)
+
     def prepare(self, samples: Sequence[Sample]) -> Batch:
         """`pixels`: uint8 (B, 3, H, W), resized."""
         return {"pixels": torch.stack([resize(decode(sample.path), self.spec) for sample in samples])}

@@ -1,6 +1,5 @@
 """Turns queries into vectors; Korean ones become English first where the model's vocabulary has no Korean."""
 
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,9 +9,10 @@ from torch import Tensor
 
 from pipelines.core import checkpoints
 from pipelines.core.clip import ClipTexts
-from pipelines.core.errors import InputError
+from pipelines.core.errors import InputError, StoppedError
 from pipelines.core.runner import BatchModel, Runner
 from pipelines.core.translate import Translator
+from pipelines.search.hangul import has_hangul
 from pipelines.search.settings import TranslationConfig
 
 EVERYDAY = "강아지 두 마리와 자동차 한 대"
@@ -40,6 +40,10 @@ class Queries:
 
     def vectors(self, queries: Sequence[str]) -> Tensor:
         """Unit vectors, float32 (N, D). Raises InputError for a query without words or that a model fails on."""
+        return torch.stack(self._run(self.texts, self.asked(queries), "queries"))
+
+    def asked(self, queries: Sequence[str]) -> list[str]:
+        """What the model is asked: the queries, Korean ones in English where it has to be. Raises as `vectors`."""
         for query in queries:
             if not query.strip():
                 raise InputError(f"expected a query of words, found {query!r}")
@@ -47,12 +51,13 @@ class Queries:
         if korean:
             ordered = sorted(korean, key=lambda query: (-len(query), query))
             self.english |= dict(zip(ordered, self._run(self._translator(), ordered, "translate"), strict=True))
-        asked = [self.english.get(query, query) if self.translates else query for query in queries]
-        return torch.stack(self._run(self.texts, asked, "queries"))
+        return [self.english.get(query, query) if self.translates else query for query in queries]
 
     def _run(self, model: BatchModel[str, Any], texts: Sequence[str], stage: str) -> list[Any]:
         results = []
         for outcome in self.runner.run(model, texts, stage):
+            if not outcome.reached:
+                raise StoppedError(f"expected an answer to {outcome.item!r}, but {outcome.error}; allow more time")
             if outcome.result is None:
                 raise InputError(f"expected a query that can be read, found {outcome.item!r}: {outcome.error}")
             results.append(outcome.result)
@@ -78,8 +83,3 @@ def knows_korean(tokenizer: Any) -> bool:  # noqa: ANN401 - any tokenizer
     """
     tokens = [token for word in EVERYDAY.split() for token in tokenizer(word, add_special_tokens=False)["input_ids"]]
     return tokenizer.unk_token_id not in tokens and len(tokens) <= len(EVERYDAY.replace(" ", ""))
-
-
-def has_hangul(text: str) -> bool:
-    """Whether a syllable or jamo, of any width, is in the text."""
-    return any("HANGUL" in unicodedata.name(letter, "") for letter in text)

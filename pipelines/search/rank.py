@@ -59,6 +59,7 @@ def rank(config: SearchConfig) -> Mapping[str, Any]:
         "images": len(samples),
         "queries": len(asked),
         "blanks": [{"id": outcome.item.id, "reason": outcome.error} for outcome in failed],
+        "missing": 0,
         "seconds": {"total": round(seconds, 3)},
         "stages": [asdict(report) for report in runner.reports],
         "device": str(runner.device),
@@ -102,12 +103,9 @@ def embedded(
 def say_translated(queries: Queries, checkpoint: str) -> None:
     """One line on standard error where queries were translated."""
     if queries.english:
-        korean, english = next(iter(queries.english.items()))
-        print(
-            f"{checkpoint} was asked {len(queries.english)} queries in English (--translate), such as {english!r} "
-            f"for {korean!r}",
-            file=sys.stderr,
-        )
+        (korean, english), more = next(iter(queries.english.items())), len(queries.english) - 1
+        rest = f", and {more} more" if more else ""
+        print(f"{checkpoint} was asked in English (--translate): {english!r} for {korean!r}{rest}", file=sys.stderr)
 
 
 def say_failed(failed: list[Outcome[Sample, Tensor]]) -> None:

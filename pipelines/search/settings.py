@@ -43,6 +43,10 @@ class SearchConfig:
     translate: bool | Literal["auto"] = "auto"
     """Whether Korean queries become English; `auto`: where the model's vocabulary has no Korean."""
     translation: TranslationConfig = TranslationConfig()
+    albums: Path = Path("albums")
+    """Folder of the albums; each is a folder in it."""
+    album: str | None = None
+    """Name of the album. Without it `index` takes the name of the photos' folder, `query` the only album there is."""
     top: int = 10
     """Photos shown for a query (1 or more)."""
     rank: RankConfig = RankConfig()
@@ -51,3 +55,5 @@ class SearchConfig:
     def __post_init__(self) -> None:
         if self.top < 1:
             raise ValueError(f"top is at least 1, not {self.top}")
+        if self.album is not None and (self.album.startswith(".") or {"/", "\\"} & set(self.album) or not self.album):
+            raise ValueError(f"album is a plain name, not {self.album!r}; its folder is the setting albums")

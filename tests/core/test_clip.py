@@ -48,7 +48,7 @@ def test_photos_have_hugging_faces_vectors(folder, photos):
     with torch.inference_mode():
         expected = unit(AutoModel.from_pretrained(folder).eval().get_image_features(**pixels))
     found = vectors(images, photos)
-    assert found.shape == expected.shape and found.dtype == torch.float32
+    assert found.shape == expected.shape == (len(photos), images.width) and found.dtype == torch.float32
     assert (found * expected).sum(-1).min() > 0.9999
     assert found.norm(dim=-1) == pytest.approx(np.ones(len(photos)), abs=1e-5)
     assert (found @ found.T).fill_diagonal_(0).max() < 0.999, "different photos differ"

@@ -1,0 +1,266 @@
+"""Keeps an album: one LanceDB folder with a row a photo, which opens whole wherever its writing was cut off."""
+
+import fcntl
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from pipelines.core.errors import InputError
+
+PHOTOS, UNREADABLE = "photos", "unreadable"
+"""The tables. What could not be read has one of its own, so that every row of the other has a vector."""
+MOST_FRAGMENTS = 32
+"""Each batch that is put in is a fragment; beyond so many they are merged, which rewrites the table."""
+KEPT = timedelta(hours=1)
+"""How long what was merged or replaced stays on disk, for those who are just reading it."""
+IDS_AT_ONCE = 500
+"""Ids named in one SQL condition."""
+
+Row = Mapping[str, Any]
+"""Column -> value of one photo."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What an album was made of; kept as metadata of its table, so that there is never the one without the other."""
+
+    folder: str
+    """The photos' folder, absolute."""
+    checkpoint: str
+    """As it was named: a hub id or a folder."""
+    fingerprint: str
+    """Of the checkpoint's weights."""
+
+    def metadata(self) -> dict[str, str]:
+        """As a schema's metadata."""
+        return {"folder": self.folder, "checkpoint": self.checkpoint, "fingerprint": self.fingerprint}
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file as it was when it was last read."""
+
+    size: int
+    """Bytes."""
+    mtime_ns: int
+    hash: str
+    """SHA-256, hex."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """All vectors of an album, sorted by id."""
+
+    ids: Sequence[str]
+    matrix: Tensor
+    """float16 (N, D), unit vectors."""
+
+    def __post_init__(self) -> None:
+        if self.matrix.ndim != 2 or len(self.matrix) != len(self.ids):
+            raise ValueError(f"expected a vector an id, found {tuple(self.matrix.shape)} for {len(self.ids)} ids")
+
+
+class Album:
+    """An open album; what is read is always its latest state. Whoever writes holds `writing` meanwhile."""
+
+    def __init__(self, path: Path, photos: Any, unreadable: Any, about: About) -> None:  # noqa: ANN401 - Lance tables
+        """Use `open_album` or `make_album`."""
+        self.path, self.photos, self.unreadable, self.about = path, photos, unreadable, about
+        self._loaded: tuple[int, Vectors] | None = None
+
+    def __len__(self) -> int:
+        return int(self.photos.count_rows())
+
+    def known(self) -> dict[str, FileState]:
+        """Id -> the state of each photo's file."""
+        return _states(self.photos)
+
+    def refused(self) -> dict[str, tuple[FileState, str]]:
+        """Id -> the state of each file that could not be read, and why it could not."""
+        reasons = self.unreadable.search().select(["id", "reason"]).to_arrow().to_pylist()
+        states = _states(self.unreadable)
+        return {row["id"]: (states[row["id"]], row["reason"]) for row in reasons}
+
+    def vectors(self) -> Vectors:
+        """The vectors as they are now; read again only where the album has changed."""
+        version = self.photos.version
+        if self._loaded is None or self._loaded[0] != version:
+            table = self.photos.search().select(["id", "vector"]).to_arrow().sort_by("id").combine_chunks()
+            flat = pa.concat_arrays(chunk.flatten() for chunk in table["vector"].chunks) if len(table) else []
+            matrix = np.array(flat, dtype=np.float16).reshape(len(table), _width(self.photos.schema))
+            self._loaded = version, Vectors(table["id"].to_pylist(), torch.from_numpy(matrix))
+        return self._loaded[1]
+
+    def rows(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, Row]:
+        """Id -> the named columns of the photos that there are."""
+        found: dict[str, Row] = {}
+        for some in _in_parts(ids):
+            query = self.photos.search().where(_one_of(some)).select(["id", *columns])
+            found |= {row["id"]: row for row in query.to_arrow().to_pylist()}
+        return found
+
+    def ids(self, where: str) -> set[str]:
+        """The ids of the photos for which an SQL condition over the columns holds. Raises InputError."""
+        try:
+            return set(self.photos.search().where(where).select(["id"]).to_arrow()["id"].to_pylist())
+        except (ValueError, RuntimeError, OSError) as error:
+            reason = str(error).splitlines()[0][:300]
+            raise InputError(f"expected a condition over the album's columns, found {where!r}: {reason}") from None
+
+    def put(self, photos: Sequence[Row], unreadable: Sequence[Row]) -> None:
+        """Writes photos and files that could not be read, in place of what was known of them; each table whole or not.
+
+        A photo's row has all columns of `photo_schema`, the other's those of UNREADABLE_SCHEMA.
+        """
+        # Not the table's own schema: it has JSON as the bytes that Lance makes of it.
+        _upsert(self.photos, photos, photo_schema(_width(self.photos.schema), self.about))
+        _upsert(self.unreadable, unreadable, UNREADABLE_SCHEMA)
+        # Only now: cut off in between, a file is in both tables, and is looked at again.
+        _delete(self.photos, [row["id"] for row in unreadable])
+        _delete(self.unreadable, [row["id"] for row in photos])
+
+    def touch(self, files: Mapping[str, FileState]) -> None:
+        """Notes the new size and time of files whose content is as it was."""
+        rows = [{"id": key, "bytes": state.size, "mtime_ns": state.mtime_ns} for key, state in files.items()]
+        for table in (self.photos, self.unreadable) if rows else ():
+            changed = pa.Table.from_pylist(rows, pa.schema([table.schema.field(name) for name in rows[0]]))
+            table.merge_insert("id").when_matched_update_all().execute(changed)
+
+    def drop(self, ids: Sequence[str]) -> None:
+        """Takes out what is known of files that are gone."""
+        _delete(self.photos, ids)
+        _delete(self.unreadable, ids)
+
+    def tidy(self) -> None:
+        """Merges the pieces that many small writes leave, where there are too many: they slow down reading."""
+        if self.photos.stats()["fragment_stats"]["num_fragments"] > MOST_FRAGMENTS:
+            self.photos.optimize(cleanup_older_than=KEPT)
+
+
+def photo_schema(width: int, about: About) -> pa.Schema:
+    """The columns of a photo's row, for vectors of `width` numbers."""
+    columns = {
+        "id": pa.string(),  # path in the folder, NFC
+        "vector": pa.list_(pa.float16(), width),
+        "hash": pa.string(),
+        "bytes": pa.int64(),
+        "mtime_ns": pa.int64(),
+        "width": pa.int32(),
+        "height": pa.int32(),
+        "orientation": pa.int8(),
+        "taken": pa.timestamp("s"),  # the camera's clock
+        "camera": pa.string(),
+        "latitude": pa.float64(),
+        "longitude": pa.float64(),
+        "colour": pa.string(),
+        "caption": pa.string(),
+        "counts": pa.json_(),  # json_get_int(counts, '강아지') >= 3
+        # Kept here and not as files: written with its row or not at all, copied with the album. Lance stores columns
+        # apart, so that a search never reads it.
+        "thumbnail": pa.binary(),
+    }
+    return pa.schema([pa.field(name, kind) for name, kind in columns.items()], metadata=about.metadata())
+
+
+UNREADABLE_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("hash", pa.string()),
+        pa.field("bytes", pa.int64()),
+        pa.field("mtime_ns", pa.int64()),
+        pa.field("reason", pa.string()),
+    ]
+)
+
+
+def open_album(path: Path) -> Album | None:
+    """The album in a folder; None where there is none, or one whose making was cut off."""
+    photos, unreadable = _table(path, PHOTOS), _table(path, UNREADABLE)
+    if photos is None or unreadable is None:
+        return None
+    kept = {key.decode(): value.decode() for key, value in photos.schema.metadata.items()}
+    return Album(path, photos, unreadable, About(kept["folder"], kept["checkpoint"], kept["fingerprint"]))
+
+
+def make_album(path: Path, width: int, about: About) -> Album:
+    """A new, empty album for vectors of `width` numbers, in place of one that may be there."""
+    unreadable = _made(path, UNREADABLE, UNREADABLE_SCHEMA)
+    return Album(path, _made(path, PHOTOS, photo_schema(width, about)), unreadable, about)
+
+
+def album_names(albums: Path) -> list[str]:
+    """The albums in a folder, sorted."""
+    return sorted(path.parent.name for path in albums.glob(f"*/{PHOTOS}.lance"))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Holds the album in a folder for writing. Raises InputError where another process does.
+
+    The file `.NAME.lock` beside it is held, which the system lets go of when the process ends, however it ends.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (path.parent / f".{path.name}.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"expected to write to the album {path}, but another process does; wait for it") from None
+        yield
+
+
+def _store(path: Path) -> Any:  # noqa: ANN401 - a Lance database
+    return lancedb.connect(path, read_consistency_interval=timedelta(0))
+
+
+def _table(path: Path, name: str) -> Any:  # noqa: ANN401 - a Lance table
+    """A table that was made whole, else None."""
+    if not (path / f"{name}.lance").exists():  # so that asking makes no folder
+        return None
+    try:
+        return _store(path).open_table(name)
+    except ValueError:  # "not found": without a first version it is none
+        return None
+
+
+def _made(path: Path, name: str, schema: pa.Schema) -> Any:  # noqa: ANN401 - a Lance table
+    mode = "create" if _table(path, name) is None else "overwrite"
+    return _store(path).create_table(name, schema=schema, mode=mode)
+
+
+def _states(table: Any) -> dict[str, FileState]:  # noqa: ANN401 - a Lance table
+    rows = table.search().select(["id", "bytes", "mtime_ns", "hash"]).to_arrow().to_pylist()
+    return {row["id"]: FileState(row["bytes"], row["mtime_ns"], row["hash"]) for row in rows}
+
+
+def _upsert(table: Any, rows: Sequence[Row], schema: pa.Schema) -> None:  # noqa: ANN401 - a Lance table
+    if rows:
+        new = pa.Table.from_pylist(list(rows), schema=schema)
+        table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(new)
+
+
+def _delete(table: Any, ids: Sequence[str]) -> None:  # noqa: ANN401 - a Lance table
+    for some in _in_parts(ids):
+        if table.count_rows(_one_of(some)):
+            table.delete(_one_of(some))
+
+
+def _in_parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE))
+
+
+def _one_of(ids: Sequence[str]) -> str:
+    quoted = ", ".join("'" + key.replace("'", "''") + "'" for key in ids)
+    return f"id IN ({quoted})"
+
+
+def _width(schema: pa.Schema) -> int:
+    return int(schema.field("vector").type.list_size)
