@@ -7,7 +7,7 @@ from transformers import AutoTokenizer
 from pipelines.core.clip import load_clip
 from pipelines.core.errors import CheckpointError, InputError
 from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.search.queries import Queries, has_hangul, knows_korean
+from pipelines.search.queries import Queries, knows_korean
 from pipelines.search.settings import TranslationConfig
 
 QUERIES = ["two dogs", "강아지", "cats", "강아지 두 마리"]
@@ -36,13 +36,6 @@ class Unknowing:
 
     def __call__(self, word, add_special_tokens):
         return {"input_ids": [self.unk_token_id]}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("dog", False), ("", False), ("犬", False), ("강아지", True), ("a 개", True), ("ㅋ", True)]
-)
-def test_hangul_is_seen(text, expected):
-    assert has_hangul(text) is expected
 
 
 def test_korean_queries_are_asked_in_english(clip_folder, nllb_folder, runner):
