@@ -7,6 +7,7 @@ ARGS ?=
 # The photos that search-index reads, and what search looks for.
 DATA ?= samples/search/images
 QUERY ?= 강아지
+export QUERY
 
 BIN := .venv/bin
 RUN := $(BIN)/python -m pipelines
@@ -47,7 +48,7 @@ search-index: setup ## a folder of photos -> an album: make search-index PROFILE
 	$(RUN) search index --config $(CONFIGS)/search.yaml $(ARGS) $(DATA)
 
 search: setup ## find photos of an album: make search PROFILE=base QUERY="바닷가의 강아지"
-	@$(RUN) search query --config $(CONFIGS)/search.yaml $(ARGS) -- "$(QUERY)"
+	@$(RUN) search query --config $(CONFIGS)/search.yaml $(ARGS) -- "$$QUERY"
 
 evaluate: setup ## score submissions/*.csv against the samples' truth
 	$(RUN) evaluate --config $(CONFIGS)/evaluate.yaml

@@ -1,7 +1,6 @@
 """`python -m pipelines search ...`: finds photos by words or by a photo."""
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,16 +38,16 @@ def main(words: Sequence[str]) -> int:
 
 
 def _index(folder: Path, config: SearchConfig, fresh: bool) -> int:
+    from pipelines.core.stopping import Stop, seconds_of
     from pipelines.search.indexing import index, say
 
-    started = time.perf_counter()
-    try:
-        report = index(folder, config, fresh)
-    except KeyboardInterrupt:
-        print("stopped; the album has what was written until now, run it again to go on", file=sys.stderr)
-        return 130
-    say(report, time.perf_counter() - started)
-    return 0
+    started = time.monotonic()
+    deadline = config.runner.deadline
+    stop = Stop(None if deadline is None else seconds_of(deadline), started)
+    with stop.on_signals():
+        report = index(folder, config, fresh, stop)
+    say(report, time.monotonic() - started)
+    return 0 if stop.signal is None else 128 + stop.signal
 
 
 def _query(words: str | None, image: str | None, config: SearchConfig, as_json: bool) -> int:

@@ -12,6 +12,7 @@ from pipelines.core.clip import load_clip
 from pipelines.core.errors import InputError
 from pipelines.core.images import list_images
 from pipelines.core.runner import Outcome, Runner
+from pipelines.core.stopping import Stop
 from pipelines.search.album import About, Album, Row, make_album, open_album, writing
 from pipelines.search.embedding import PhotoFile, PhotoReader, Reading, photo_id
 from pipelines.search.settings import SearchConfig
@@ -33,13 +34,17 @@ class Report:
     gone: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     """Id -> why the file is not in the album; what failed in earlier runs and has not changed since among them."""
+    left: int = 0
+    """Files that were not come to, because the run was stopped."""
 
 
-def index(folder: Path, config: SearchConfig, fresh: bool = False, at_once: int = MOST_AT_ONCE) -> Report:
+def index(
+    folder: Path, config: SearchConfig, fresh: bool = False, stop: Stop | None = None, at_once: int = MOST_AT_ONCE
+) -> Report:
     """Brings the album of a folder up to date; what has not changed is not read again.
 
-    `fresh` makes it anew, `at_once` is how many files are written at once. Raises InputError where the album is of
-    another folder or checkpoint, or is being written.
+    `fresh` makes it anew, `at_once` is how many files are written at once. Once `stop` is due, what was read is written
+    and the rest is left. Raises InputError where the album is of another folder or checkpoint, or is being written.
     """
     folder = folder.expanduser().resolve()
     path = config.albums.expanduser() / (config.album or folder.name)
@@ -57,7 +62,7 @@ def index(folder: Path, config: SearchConfig, fresh: bool = False, at_once: int 
         if due or album is None:
             images, _ = load_clip(checkpoint)
             album = album or make_album(path, images.width, about)
-            add(album, Runner(config.runner).run(PhotoReader(images), due, "photos"), report, at_once)
+            add(album, Runner(config.runner, stop).run(PhotoReader(images), due, "photos"), report, at_once)
             album.tidy()
         report.failed |= {key: reason for key, (_, reason) in album.refused().items()}
         report.photos = len(album)
@@ -121,6 +126,9 @@ def add(album: Album, outcomes: Iterable[Outcome[PhotoFile, Reading]], report: R
     waiting: list[tuple[PhotoFile, Reading]] = []
     written = time.monotonic()
     for outcome in outcomes:
+        if not outcome.reached:
+            report.left += 1
+            continue
         if outcome.result is None:  # not the photo's fault for certain: tried again in the next run
             report.failed[outcome.item.id] = outcome.error
             continue
@@ -167,6 +175,8 @@ def say(report: Report, seconds: float) -> None:
         f"{report.album}: {report.photos} photos ({report.new} new, {report.changed} changed, {report.gone} gone) "
         f"in {seconds:.1f} s"
     )
+    if report.left:
+        print(f"stopped: {report.left} files are left; run it again to go on", file=sys.stderr)
     if report.failed:
         print(f"{len(report.failed)} files could not be read and are not in the album:", file=sys.stderr)
     for key, reason in list(report.failed.items())[:SHOWN]:

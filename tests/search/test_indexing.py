@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.errors import ConfigError, InputError
+from pipelines.core.stopping import Stop
 from pipelines.search.album import open_album, writing
 from pipelines.search.indexing import index, say
 from tests.search.conftest import QUIET, draw
@@ -148,6 +149,16 @@ def test_an_empty_folder_does_not_empty_the_album(made, config):
 def test_a_second_process_is_refused(made, config):
     with writing(config.albums / "photos"), pytest.raises(InputError, match="another process"):
         index(made, config)
+
+
+def test_a_stopped_run_says_what_is_left_and_the_next_one_goes_on(made, config, capsys):
+    stop = Stop()
+    stop.reason = "SIGINT came first"
+    report = index(made, config, stop=stop)
+    assert (report.photos, report.left, report.failed) == (0, 6, {})
+    say(report, 1.0)
+    assert "6 files are left" in capsys.readouterr().err
+    assert counts(index(made, config)) == (6, 6, 0, 0)
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "..", "a\\b"])

@@ -1,0 +1,88 @@
+"""An album is asked by words, by its own photos and by any other file."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.clip import load_clip
+from pipelines.core.errors import ImageError, InputError
+from pipelines.core.runner import Runner
+from pipelines.search.asking import Asking, as_json, find_album
+from pipelines.search.settings import SearchConfig
+from tests.search.conftest import QUIET, draw
+
+
+@pytest.fixture
+def asking(made_once, siglip_folder):
+    config = SearchConfig(str(siglip_folder), albums=made_once / "albums", runner=QUIET)
+    return Asking(find_album(config), config)
+
+
+def test_words_find_the_photos_whose_vectors_are_nearest(asking, siglip_folder):
+    found = asking.by_words("강아지 두 마리", 4)
+    vectors = asking.album.vectors()
+    (outcome,) = Runner(QUIET).run(load_clip(siglip_folder)[1], ["강아지 두 마리"])
+    scores = vectors.matrix.float() @ outcome.result
+    expected = sorted(zip(scores.tolist(), vectors.ids, strict=True), reverse=True)[:4]
+    assert [(match.score, match.id) for match in found] == [
+        (pytest.approx(score, abs=1e-5), key) for score, key in expected
+    ]
+
+
+def test_a_photo_of_the_album_finds_others_by_id_or_path(asking, made_once):
+    by_id = asking.by_photo("여행/1.png", 10)
+    assert by_id == asking.by_photo(str(made_once / "photos" / "여행" / "1.png"), 10)
+    assert len(by_id) == 5 and "여행/1.png" not in {match.id for match in by_id}
+    assert len(asking.by_photo("여행/1.png", 2)) == 2
+
+
+def test_any_other_file_finds_what_is_like_it(asking, tmp_path):
+    copy = draw(tmp_path / "0.png", 3)
+    first, *others = asking.by_photo(str(copy), 10)
+    assert first.id == "여행/3.png" and first.score == pytest.approx(1, abs=1e-3) and len(others) == 5
+
+
+def test_a_condition_narrows_both(asking):
+    where = "id LIKE '여행/%'"
+    assert {match.id for match in asking.by_words("cats", 10, where)} == {"여행/1.png", "여행/3.png", "여행/5.png"}
+    assert {match.id for match in asking.by_photo("여행/1.png", 10, where)} == {"여행/3.png", "여행/5.png"}
+
+
+def test_what_is_no_photo_is_refused(asking, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match="expected a picture"):
+        asking.by_photo(str(tmp_path / "a.jpg"), 3)
+    with pytest.raises(ImageError, match="expected a photo of the album or a file at nothing"):
+        asking.by_photo("nothing.jpg", 3)
+
+
+def test_another_checkpoint_is_refused(asking, clip_folder):
+    with pytest.raises(InputError, match="say --checkpoint"):
+        Asking(asking.album, SearchConfig(str(clip_folder), runner=QUIET))
+
+
+@pytest.mark.parametrize(
+    ("album", "names", "message"),
+    [
+        (None, [], "expected one album in .*, found none; make one"),
+        (None, ["a", "b"], "found a, b; say which with --album"),
+        ("c", ["a"], "expected an album at .*c, found none; there are: a"),
+    ],
+)
+def test_which_album_is_asked(made_once, tmp_path, config, album, names, message):
+    for name in names:
+        (tmp_path / "albums" / name).mkdir(parents=True)
+        (tmp_path / "albums" / name / "photos.lance").symlink_to(made_once / "albums" / "photos" / "photos.lance")
+    with pytest.raises(InputError, match=message):
+        find_album(replace(config, album=album))
+
+
+def test_the_only_album_needs_no_name(made_once, config):
+    assert len(find_album(replace(config, albums=made_once / "albums"))) == 6
+
+
+def test_json_has_paths_and_scores(asking, made_once):
+    (row,) = json.loads(as_json(asking.by_words("cats", 1), asking.album))
+    assert set(row) == {"path", "id", "score"} and Path(row["path"]) == made_once / "photos" / row["id"]

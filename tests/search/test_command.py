@@ -1,0 +1,52 @@
+"""`search` as a user runs it, with the settings of a file and of the command line."""
+
+import json
+
+import pytest
+
+from pipelines.__main__ import main
+
+
+@pytest.fixture
+def flags(tmp_path, siglip_folder):
+    path = tmp_path / "search.yaml"
+    lines = [f"checkpoint: {siglip_folder}", f"albums: {tmp_path / 'albums'}"]
+    lines += ["runner: {device: cpu, batch: 4, progress: false}"]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return ["--config", str(path)]
+
+
+def test_a_folder_is_indexed_and_asked(made, flags, capsys):
+    assert main(["search", "index", str(made), *flags]) == 0
+    assert "albums/photos: 6 photos (6 new, 0 changed, 0 gone)" in capsys.readouterr().out
+    assert main(["search", "query", "강아지", "--top", "2", *flags]) == 0
+    header, _, *rows = capsys.readouterr().out.splitlines()
+    assert header.split() == ["score", "photo"] and len(rows) == 2 and str(made) in rows[0]
+    assert main(["search", "query", "--image", "0.png", "--json", *flags]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 5
+
+
+def test_an_album_has_the_name_that_it_is_given(made, flags, tmp_path):
+    assert main(["search", "index", str(made), "--album", "부산", *flags]) == 0
+    assert (tmp_path / "albums" / "부산" / "photos.lance").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["index", "/nowhere"], "expected a folder of images at /nowhere"),
+        (["query", "강아지"], "expected one album in"),
+        (["rank"], "`rank.images` is missing"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_sentence(flags, words, message, capsys):
+    assert main(["search", *words, *flags]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [[], ["개", "--image", "a.jpg"]])
+def test_a_query_is_words_or_a_photo(flags, words, capsys):
+    with pytest.raises(SystemExit):
+        main(["search", "query", *words, *flags])
+    assert "expected words or --image, and not both" in capsys.readouterr().err
