@@ -13,21 +13,36 @@ from pipelines.task import Task
 
 
 def _caption() -> Task:
-    from pipelines.caption.pipeline import CaptionConfig, CaptionPipeline, fields, samples
+    from pipelines.caption.settings import CaptionConfig, fields, samples
 
-    return Task(CaptionConfig, CaptionPipeline, samples, fields)
+    def pipeline(config: CaptionConfig, runner: Any) -> Any:  # noqa: ANN401 - its libraries are imported with the models
+        from pipelines.caption.pipeline import CaptionPipeline
+
+        return CaptionPipeline(config, runner)
+
+    return Task(CaptionConfig, pipeline, samples, fields)
 
 
 def _detect() -> Task:
-    from pipelines.detect.pipeline import DetectConfig, DetectPipeline, fields, samples
+    from pipelines.detect.settings import DetectConfig, fields, samples
 
-    return Task(DetectConfig, DetectPipeline, samples, fields)
+    def pipeline(config: DetectConfig, runner: Any) -> Any:  # noqa: ANN401 - its libraries are imported with the models
+        from pipelines.detect.pipeline import DetectPipeline
+
+        return DetectPipeline(config, runner)
+
+    return Task(DetectConfig, pipeline, samples, fields)
 
 
 def _anomaly() -> Task:
-    from pipelines.anomaly.pipeline import AnomalyConfig, AnomalyPipeline, fields, samples
+    from pipelines.anomaly.settings import AnomalyConfig, fields, samples
 
-    return Task(AnomalyConfig, AnomalyPipeline, samples, fields)
+    def pipeline(config: AnomalyConfig, runner: Any) -> Any:  # noqa: ANN401 - its libraries are imported with the models
+        from pipelines.anomaly.pipeline import AnomalyPipeline
+
+        return AnomalyPipeline(config, runner)
+
+    return Task(AnomalyConfig, pipeline, samples, fields)
 
 
 TASKS: dict[str, tuple[Callable[[], Task], str]] = {
@@ -71,14 +86,14 @@ EVALUATIONS: dict[str, Callable[[], tuple[Any, Any]]] = {
 
 def _detect_calibration() -> tuple[Sequence[Any], Any]:
     from pipelines.detect.calibrate import DetectCalibration, calibrate
-    from pipelines.detect.pipeline import DetectConfig
+    from pipelines.detect.settings import DetectConfig
 
     return (DetectConfig, DetectCalibration), calibrate
 
 
 def _anomaly_calibration() -> tuple[Sequence[Any], Any]:
     from pipelines.anomaly.calibrate import AnomalyCalibration, calibrate
-    from pipelines.anomaly.pipeline import AnomalyConfig
+    from pipelines.anomaly.settings import AnomalyConfig
 
     return (AnomalyConfig, AnomalyCalibration), calibrate
 

@@ -89,7 +89,10 @@ def show(findings: Sequence[Finding]) -> None:
 
 def estimate(name: str, config: Any, images: int, device: str) -> str | None:  # noqa: ANN401 - a task's settings class
     """How long a run will take by the last whole run of the same task, model and device; None where there is none."""
-    for row in reversed(read_history(config.data.output.parent)):
+    rows: list[dict[str, str]] = []
+    with suppress(InputError):  # a damaged history spoils no run
+        rows = read_history(config.data.output.parent)
+    for row in reversed(rows):
         record = _record_of(row) if (row["task"], row["device"]) == (name, device) else None
         if record is None or any(record["settings"][key] != getattr(config, key) for key in ("model", "checkpoint")):
             continue

@@ -106,18 +106,21 @@ def settings_of(text: str) -> dict[str, str]:
 
 
 def read_history(folder: Path) -> list[Row]:
-    """The rows of a folder's history, the oldest first; none where there is no such file. Raises InputError."""
+    """The rows of a folder's history, the oldest first; none where there is no such file. Raises InputError.
+
+    Each row has all fixed columns.
+    """
     path = folder / NAME
     if not path.exists():
         return []
     table = read_table(path)
-    lacking = [column for column in FRONT + BACK if column not in table.columns]
+    lacking = [column for column in [*FRONT, "content_hash"] if column not in table.columns]
     if lacking:
         raise InputError(
             f"expected a history of runs with the column {lacking[0]} in {path}, found {', '.join(table.columns)}; "
             "move the file away to begin a new one"
         )
-    return table.rows
+    return [dict.fromkeys(BACK, "") | row for row in table.rows]  # an older history has fewer columns
 
 
 def main(words: Sequence[str], tasks: Sequence[str]) -> int:

@@ -14,11 +14,11 @@ from safetensors import SafetensorError
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
+from pipelines.anomaly.settings import Option
 from pipelines.core.checkpoints import WEIGHTS, file_hash, resolve
 from pipelines.core.errors import CheckpointError
 from pipelines.core.preprocess import PreprocessSpec, spec_of_timm
 
-Option = str | int | float | bool
 REFUSALS = (RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError, SafetensorError, OSError)
 CREATION_SEEDS = (0, 1)
 

@@ -14,7 +14,8 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedKFold
 
 from pipelines.anomaly.evaluate import best_threshold, read_labels
-from pipelines.anomaly.pipeline import AnomalyConfig, AnomalyPipeline
+from pipelines.anomaly.pipeline import AnomalyPipeline
+from pipelines.anomaly.settings import AnomalyConfig
 from pipelines.core.config import schema
 from pipelines.core.errors import InputError
 from pipelines.core.images import read_samples

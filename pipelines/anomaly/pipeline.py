@@ -1,117 +1,31 @@
 """Anomaly detection from normal images: fits on them, sets a threshold on them, scores the others."""
 
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pipelines.anomaly.backbone import Option, load_backbone
+from pipelines.anomaly.backbone import load_backbone
 from pipelines.anomaly.fitted import facts, load_fitted, save_fitted
 from pipelines.anomaly.folders import Folders, read_folders
 from pipelines.anomaly.heatmap import smooth, write_heatmap
 from pipelines.anomaly.maps import map_path, write_map
-from pipelines.anomaly.methods import FitConfig
 from pipelines.anomaly.models import Anomaly, AnomalyDetector, Fitted, PatchExtractor, load_method
+from pipelines.anomaly.settings import AnomalyConfig, fields
 from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, split
-from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
-from pipelines.core.images import Sample, read_samples
-from pipelines.core.runner import Outcome, Runner, RunnerConfig
-from pipelines.core.submission import Kind, Row, check_writable
+from pipelines.core.images import Sample
+from pipelines.core.runner import Outcome, Runner
+from pipelines.core.submission import Row, check_writable
 from pipelines.core.unfinished import files_state
 
 SHOWN = 3  # unreadable normal images that are named on the terminal; the run record has them all
-
-
-@schema
-class AnomalyConfig:
-    """Settings of anomaly detection."""
-
-    data: DataConfig
-    checkpoint: str
-    """The backbone's weights: a timm hub id, a folder, or a .safetensors file (then `backbone` names its network)."""
-    normal: Path | None = None
-    """Folder of normal images; without it data.images is an MVTec-like tree, of one category or several."""
-    model: str = "patchcore"
-    """`patchcore`, or `padim` where the object always lies in the same place."""
-    backbone: str | None = None
-    """timm's name of the network; without it the one that the checkpoint's config.json names."""
-    backbone_options: dict[str, Option] = field(default_factory=dict)
-    """What timm's create_model is given besides, such as {pad_type: same}."""
-    strides: list[int] = field(default_factory=lambda: [8, 16])
-    """Levels whose features are used, by their stride in pixels: one or more."""
-    out_indices: list[int] | None = None
-    """The levels by timm's index instead of their stride, for networks such as ViTs whose levels share one."""
-    input_size: int | list[int] = 256
-    """Pixels that pictures are squashed to: a square's side, or height and width."""
-    mean: list[float] | None = None
-    """Of the RGB channels (0 to 1); without it the checkpoint's own."""
-    std: list[float] | None = None
-    """Of the RGB channels (0 to 1); without it the checkpoint's own."""
-    fit: FitConfig = FitConfig()
-    folds: int = 5
-    """Parts that the normal images are held out in, to set the threshold (2 or more)."""
-    threshold: Literal["quantile", "rate"] | float | dict[str, float] | None = None
-    """What score `label` begins above: that of `quantile` or of `rate` (see false_positive_rate) of held-out normal
-    images, or a number, or one for each category such as {bottle: 1.5}. Without it `quantile`, or with `fitted` the
-    threshold that was saved."""
-    quantile: float = 0.95
-    """Share of held-out normal images that the threshold lets pass (0 to 1)."""
-    false_positive_rate: float = 0.05
-    """With `threshold: rate`: the share of new normal images that may be called anomalous (above 0, below 1)."""
-    fitted: Path | None = None
-    """Folder of a fitted model to score with; then no normal images are needed."""
-    save_fitted: Path | None = None
-    """Folder to keep the fitted model in."""
-    save_images: Path | None = None
-    """Folder to write heatmaps over the photos to."""
-    save_maps: Path | None = None
-    """Folder to write the smoothed scores of the pixels to: float32 .npy of the input's size, named as the images."""
-    runner: RunnerConfig = RunnerConfig()
-
-    def __post_init__(self) -> None:
-        sides = [self.input_size] if isinstance(self.input_size, int) else self.input_size
-        if len(sides) not in (1, 2) or min(sides) < 32:
-            raise ValueError(f"input_size is one or two sides of at least 32 pixels, not {self.input_size}")
-        if not self.strides or self.out_indices == []:
-            raise ValueError("strides and out_indices name at least one level")
-        if any(values is not None and len(values) != 3 for values in (self.mean, self.std)):
-            raise ValueError("mean and std have 3 values each")
-        if self.folds < 2 or not 0 <= self.quantile <= 1:
-            raise ValueError("folds is at least 2, and quantile from 0 to 1")
-        if not 0 < self.false_positive_rate < 1:
-            raise ValueError(f"false_positive_rate is above 0 and below 1, not {self.false_positive_rate}")
-        fixed = self.threshold.values() if isinstance(self.threshold, dict) else [self.threshold]
-        if any(isinstance(value, float) and not math.isfinite(value) for value in fixed):
-            raise ValueError(f"threshold is a finite number, not {self.threshold}")
-        if self.fitted and (self.normal or self.save_fitted):
-            raise ValueError("fitted stands for a model that is fitted already: leave out normal and save_fitted")
-        if self.save_images and self.save_images.resolve().is_relative_to(self.data.images.resolve()):
-            raise ValueError("save_images lies in data.images, whose photos it would write over: name another folder")
-
-    @property
-    def size_hw(self) -> tuple[int, int]:
-        """(height, width) of the network's input."""
-        sides = [self.input_size] if isinstance(self.input_size, int) else self.input_size
-        return sides[0], sides[-1]
-
-
-def fields(config: AnomalyConfig) -> Mapping[str, Kind]:
-    """What the rows hold: label and raw score."""
-    return {"label": "label", "score": "score"}
-
-
-def samples(config: AnomalyConfig) -> list[Sample]:
-    """The images to score: in a tree those of its test folders, in the order of the CSV where one is given."""
-    return read_samples(config.data, read_folders(config.data.images, config.normal, not config.fitted).tests)
 
 
 class AnomalyPipeline:

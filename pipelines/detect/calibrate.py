@@ -24,7 +24,8 @@ from pipelines.core.truth import joined, read_frame
 from pipelines.detect.counting import suppress
 from pipelines.detect.detections import Detections
 from pipelines.detect.evaluate import Counts, to_counts
-from pipelines.detect.pipeline import DetectConfig, DetectPipeline, samples
+from pipelines.detect.pipeline import DetectPipeline
+from pipelines.detect.settings import DetectConfig, samples
 from pipelines.table import print_table
 
 HIGHEST, STEP = 0.95, 0.01  # of the score thresholds that are tried

@@ -6,70 +6,22 @@ from functools import partial
 from pathlib import Path
 
 from pipelines.core import checkpoints
-from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
 from pipelines.core.extras import Extras
-from pipelines.core.images import Sample, read_samples
-from pipelines.core.runner import Outcome, Runner, RunnerConfig
-from pipelines.core.submission import Kind, Row, check_writable
+from pipelines.core.images import Sample
+from pipelines.core.runner import Outcome, Runner
+from pipelines.core.submission import Row, check_writable
 from pipelines.core.translate import Translator
-from pipelines.detect.boxes import ENDINGS, BoxFile
+from pipelines.detect.boxes import BoxFile
 from pipelines.detect.counting import count, suppress
 from pipelines.detect.detections import Detections, Query
 from pipelines.detect.drawing import draw
 from pipelines.detect.models import load_detector
 from pipelines.detect.prompts import English, clean, read_lexicon, to_english
+from pipelines.detect.settings import DetectConfig, column_prompts, fields, run_prompts, unusable
 
 PROMPTS_SHOWN = 20
 MAX_TOKENS = 32  # of a prompt's translation: a phrase, and no essay
-
-
-@schema
-class TranslationConfig:
-    """The translator of Korean prompts that the lexicon lacks."""
-
-    checkpoint: str | None = None
-    """Folder or hub id of an NLLB or M2M100 model; loaded only where the lexicon lacks a prompt."""
-    source: str = "kor_Hang"
-    """The prompts' language, by the checkpoint's own code."""
-    target: str = "eng_Latn"
-    """English, by the checkpoint's own code."""
-
-
-@schema
-class DetectConfig:
-    """The settings of the detect task."""
-
-    data: DataConfig
-    checkpoint: str
-    """Folder or hub id of the detector."""
-    model: str = "grounding-dino"
-    """`grounding-dino` (any words), or `yolo` (ultralytics; the classes it was trained on)."""
-    prompts: str | list[str] | None = None
-    """What to count, in Korean or English: one prompt (column `count`), or several (a column each)."""
-    prompt_column: str | None = None
-    """Column of the test CSV with a prompt a row; where it is given, `prompts` is not used."""
-    lexicon: Path | None = None
-    """CSV of your own words (korean,english and, where wanted, synonyms with | between them), which win over ours."""
-    translation: TranslationConfig = TranslationConfig()
-    box_threshold: float = 0.3
-    """Score (0 to 1) that a box has to exceed to be counted; it belongs to a model and a set of prompts."""
-    nms_iou: float = 0.5
-    """Of two boxes of a class that overlap by more than this (intersection over union, 0 to 1) the better one stays."""
-    nms_across_classes: bool = False
-    """Whether boxes of different classes drop each other too."""
-    boxes: Path | None = None
-    """File for the counted boxes: .csv (image,class,score,x0,y0,x1,y1 in pixels) or .json (COCO's results)."""
-    save_images: Path | None = None
-    """Folder for the photos with their boxes drawn."""
-    runner: RunnerConfig = RunnerConfig()
-
-    def __post_init__(self) -> None:
-        for name, value in (("box_threshold", self.box_threshold), ("nms_iou", self.nms_iou)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} is 0 to 1, not {value}")
-        if self.boxes is not None and self.boxes.suffix.lower() not in ENDINGS:
-            raise ValueError(f"boxes is a file that ends in {' or '.join(ENDINGS)}, not {self.boxes}")
 
 
 class DetectPipeline:
@@ -172,7 +124,7 @@ class DetectPipeline:
             return [Query(sample, self.classes) for sample in samples]
         cells = column_prompts(samples, column, self.config.data)
         self.english.clear()
-        self._translate([cell for cell in dict.fromkeys(cells) if not _unusable(cell)])
+        self._translate([cell for cell in dict.fromkeys(cells) if not unusable(cell)])
         self._announce()
         return [self._query(sample, cell) for sample, cell in zip(samples, cells, strict=True)]
 
@@ -230,59 +182,3 @@ class DetectPipeline:
                 f"too low, such as {', '.join(self.saturated[:3])}",
                 file=sys.stderr,
             )
-
-
-def fields(config: DetectConfig) -> Mapping[str, Kind]:
-    """What the rows hold: one `count`, or a count for each of several prompts. Raises InputError as `run_prompts`."""
-    prompts = run_prompts(config)
-    return dict.fromkeys(prompts if len(prompts) > 1 else ["count"], "count")
-
-
-def samples(config: DetectConfig) -> list[Sample]:
-    """The photos to count in. Raises InputError, also for prompts that no run could use."""
-    lexicon = read_lexicon(config.lexicon)
-    prompts = run_prompts(config)
-    found = read_samples(config.data)
-    if config.prompt_column is not None:
-        cells = column_prompts(found, config.prompt_column, config.data)
-        prompts = [cell for cell in cells if not _unusable(cell)]
-    if config.translation.checkpoint is None:
-        to_english(map(clean, prompts), lexicon, translate=None)
-    return found
-
-
-def run_prompts(config: DetectConfig) -> list[str]:
-    """The prompts of the whole run, verbatim; none where a column has them.
-
-    Raises InputError where there are none at all, or one cannot be used or comes twice.
-    """
-    if config.prompt_column is not None:
-        return []
-    prompts = [config.prompts] if isinstance(config.prompts, str) else list(config.prompts or [])
-    if not prompts:
-        raise InputError("expected what to count, found no prompt; give --prompts 강아지 고양이, or --prompt-column")
-    for prompt in prompts:
-        clean(prompt)
-    if len(set(prompts)) < len(prompts):
-        raise InputError(f"expected prompts that differ, for each is a column, found {', '.join(prompts)}")
-    return prompts
-
-
-def column_prompts(samples: Sequence[Sample], column: str, data: DataConfig) -> list[str]:
-    """The prompt of each sample, verbatim. Raises InputError where the CSV has no such column."""
-    for sample in samples:
-        if column not in sample.fields:
-            table = data.test_csv or data.sample_submission
-            raise InputError(
-                f"expected a column `{column}` with the prompts in {table or 'a CSV given as --test-csv'}, found "
-                f"{', '.join(sample.fields) or 'none beside the ids'}"
-            )
-    return [sample.fields[column] for sample in samples]
-
-
-def _unusable(prompt: str) -> bool:
-    try:
-        clean(prompt)
-    except InputError:
-        return True
-    return False

@@ -7,7 +7,8 @@ from sklearn.metrics import f1_score
 
 from pipelines.__main__ import main
 from pipelines.anomaly.calibrate import AnomalyCalibration, calibrate, choose
-from pipelines.anomaly.pipeline import AnomalyConfig, AnomalyPipeline, samples
+from pipelines.anomaly.pipeline import AnomalyPipeline
+from pipelines.anomaly.settings import AnomalyConfig, samples
 from pipelines.core.config import load_config
 from pipelines.core.errors import InputError
 from pipelines.core.runner import Runner

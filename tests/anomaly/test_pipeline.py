@@ -12,7 +12,8 @@ import pytest
 from pipelines.anomaly.evaluate import score
 from pipelines.anomaly.heatmap import smooth
 from pipelines.anomaly.models import METHODS
-from pipelines.anomaly.pipeline import AnomalyConfig, AnomalyPipeline, fields, samples
+from pipelines.anomaly.pipeline import AnomalyPipeline
+from pipelines.anomaly.settings import AnomalyConfig, fields, samples
 from pipelines.command import run_task
 from pipelines.core.config import add_flags, given_flags, load_config
 from pipelines.core.errors import CheckpointError, ConfigError, InputError, SubmissionError
@@ -253,7 +254,7 @@ def test_thresholds_that_cannot_be_are_refused_before_the_work(settings, changes
         ({"quantile": 1.5}, "quantile from 0 to 1"),
         ({"false_positive_rate": 0}, "false_positive_rate is above 0 and below 1, not 0"),
         ({"threshold": "median"}, "--threshold on .*: expected 'quantile' or 'rate' or .*'median'"),
-        ({"threshold": float("nan")}, "threshold is a finite number, not nan"),
+        ({"threshold": float("nan")}, "--threshold on the command line: expected .* a finite number .* found nan"),
         ({"fit__coreset": 0}, "coreset is above 0 and at most 1, not 0"),
         ({"fit__most": 0}, "at least 1"),
         ({"fitted": "a", "normal": "b"}, "fitted stands for a model that is fitted already"),

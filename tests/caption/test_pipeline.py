@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.caption.pipeline import Caption, CaptionConfig, CaptionPipeline, samples, translated
+from pipelines.caption.pipeline import Caption, CaptionPipeline, translated
+from pipelines.caption.settings import CaptionConfig, samples
 from pipelines.core.config import DataConfig, load_config
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.images import Sample

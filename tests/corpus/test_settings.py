@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.anomaly.pipeline import AnomalyConfig
+from pipelines.anomaly.settings import AnomalyConfig
 from pipelines.core.config import add_flags, given_flags, load_config, parts
 from pipelines.core.errors import ConfigError
 from tests.corpus.settings import SETTINGS, START

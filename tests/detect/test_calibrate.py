@@ -20,7 +20,8 @@ from pipelines.detect.calibrate import (
     sweep_counts,
 )
 from pipelines.detect.detections import Detections
-from pipelines.detect.pipeline import DetectConfig, DetectPipeline, samples
+from pipelines.detect.pipeline import DetectPipeline
+from pipelines.detect.settings import DetectConfig, samples
 
 RUNNER = RunnerConfig(batch=4, progress=False, device="cpu")
 PROMPTS = ["개", "고양이", "강아지"]

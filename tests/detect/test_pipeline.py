@@ -13,7 +13,8 @@ from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.core.submission import read_schema, write_submission
 from pipelines.detect.counting import suppress
 from pipelines.detect.evaluate import aligned, scores
-from pipelines.detect.pipeline import DetectConfig, DetectPipeline, TranslationConfig, samples
+from pipelines.detect.pipeline import DetectPipeline
+from pipelines.detect.settings import DetectConfig, TranslationConfig, samples
 from tests import tiny
 
 RUNNER = RunnerConfig(batch=2, progress=False, device="cpu")

@@ -1,0 +1,75 @@
+"""The settings of the caption task, and what they alone say of a run."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pipelines.caption.style import Style
+from pipelines.core.config import DataConfig, schema
+from pipelines.core.images import Sample, read_samples
+from pipelines.core.runner import RunnerConfig
+from pipelines.core.submission import Kind
+
+
+def _at_least_one(**settings: int | None) -> None:
+    for name, value in settings.items():
+        if value is not None and value < 1:
+            raise ValueError(f"{name} is at least 1, not {value}")
+
+
+@schema
+class TranslationConfig:
+    """The translator: an M2M100 or NLLB checkpoint."""
+
+    checkpoint: str = "facebook/nllb-200-distilled-600M"
+    """Folder or hub id of the translator."""
+    source: str = "eng_Latn"
+    """The captions' language, by the checkpoint's own code."""
+    target: str = "kor_Hang"
+    """The language to translate into, by the checkpoint's own code."""
+    beams: int = 4
+    """Beams of the search (1 or more); 1 is fastest."""
+    max_tokens: int = 128
+    """Most tokens of a translation (1 or more)."""
+
+    def __post_init__(self) -> None:
+        _at_least_one(beams=self.beams, max_tokens=self.max_tokens)
+
+
+@schema
+class CaptionConfig:
+    """The settings of the caption task."""
+
+    data: DataConfig
+    checkpoint: str
+    """Folder or hub id of the captioner."""
+    model: str = "blip"
+    """`blip` (English captions), or `chat`: any chat model that sees pictures and answers the prompt."""
+    prompt: str | None = None
+    """blip: how each caption begins, such as `a photo of`. chat: what is asked. Without it the captioner's own."""
+    beams: int | None = None
+    """Beams of the search (1 or more). Without it 3 for blip, 1 for chat."""
+    min_tokens: int | None = None
+    """Fewest tokens of a caption (1 or more). Without it 5 for blip, 1 for chat."""
+    max_tokens: int | None = None
+    """Most tokens of a caption (1 or more; blip counts its prompt). Without it 20 for blip, 64 for chat."""
+    translate: bool | Literal["auto"] = "auto"
+    """Whether captions are translated; `auto`: those of blip are, those of chat are not."""
+    translation: TranslationConfig = TranslationConfig()
+    style: Style = "as-is"
+    """How Korean sentences end: `다`, `습니다`, or `as-is`. Noun phrases stay as they are."""
+    runner: RunnerConfig = RunnerConfig()
+
+    def __post_init__(self) -> None:
+        _at_least_one(beams=self.beams, min_tokens=self.min_tokens, max_tokens=self.max_tokens)
+        if self.prompt is not None and not self.prompt.strip():
+            raise ValueError("prompt has words in it, or is left out; found only spaces")
+
+
+def fields(config: CaptionConfig) -> Mapping[str, Kind]:
+    """What the rows hold: the caption."""
+    return {"caption": "text"}
+
+
+def samples(config: CaptionConfig) -> list[Sample]:
+    """The photos to caption. Raises InputError."""
+    return read_samples(config.data)
