@@ -71,7 +71,7 @@ class LabelTexts:
         """One vector a label."""
         tokens = {key: value for key, value in batch.items() if key != "counts"}
         vectors = torch.stack(list(self.texts.predict(tokens)))
-        return [F.normalize(of_label.mean(dim=0), dim=0) for of_label in vectors.split(batch["counts"])]
+        return [F.normalize(of_label.mean(dim=0), dim=0) for of_label in torch.split(vectors, batch["counts"])]
 
 
 class Classifier:

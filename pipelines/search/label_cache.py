@@ -52,9 +52,7 @@ def save_vectors(path: Path, found: LabelVectors) -> None:
     content = save({"vectors": found.vectors.contiguous()}, {"english": english})
     temporary = None
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
-        ) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as file:
             temporary = Path(file.name)
             file.write(content)
         temporary.chmod(0o644)

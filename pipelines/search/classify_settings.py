@@ -1,0 +1,57 @@
+"""The settings of zero-shot classification, and what they alone say of a run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pipelines.core.config import DataConfig, schema
+from pipelines.core.images import Sample, read_samples
+from pipelines.core.runner import RunnerConfig
+from pipelines.core.submission import Kind
+from pipelines.search.labels import read_labels
+from pipelines.search.settings import TranslationConfig
+from pipelines.search.templates import check_templates
+
+
+@schema
+class ClassifyConfig:
+    """The settings of zero-shot classification."""
+
+    data: DataConfig
+    checkpoint: str
+    """Folder or hub id of a CLIP, SigLIP or SigLIP 2 model."""
+    labels: Path
+    """The classes: a text file, one label a line, or a CSV (label,name) whose names have | between them."""
+    templates: str | list[str] = "auto"
+    """Sentences with {} for the name, such as 'a photo of a {}.'; or english, korean, or auto: the name's language."""
+    translate: bool | Literal["auto"] = "auto"
+    """Whether Korean names become English; `auto`: where the model's vocabulary has no Korean."""
+    translation: TranslationConfig = TranslationConfig()
+    top: int = 5
+    """Labels of a photo that `top_file` has (1 or more)."""
+    top_file: Path | None = None
+    """CSV for the likeliest labels of each photo: image,rank,label,probability."""
+    cache: Path | None = None
+    """Folder where the labels' vectors are kept for the next run; without it `labels` beside the output."""
+    runner: RunnerConfig = RunnerConfig()
+
+    def __post_init__(self) -> None:
+        check_templates(self.sentences)
+        if self.top < 1:
+            raise ValueError(f"top is at least 1, not {self.top}")
+
+    @property
+    def sentences(self) -> list[str]:
+        """The templates, as a list."""
+        return [self.templates] if isinstance(self.templates, str) else self.templates
+
+
+def fields(config: ClassifyConfig) -> Mapping[str, Kind]:
+    """What the rows hold: the likeliest label, and how likely it is."""
+    return {"label": "text", "probability": "score"}
+
+
+def samples(config: ClassifyConfig) -> list[Sample]:
+    """The photos to classify. Raises InputError, also for labels that cannot be used."""
+    read_labels(config.labels)
+    return read_samples(config.data)
