@@ -12,11 +12,11 @@ from transformers.models.grounding_dino.modeling_grounding_dino import SPECIAL_T
 
 from pipelines.core.decode import decode, image_size
 from pipelines.core.errors import CheckpointError, ConfigError, InputError
+from pipelines.core.lexicon import check_latin, clean
 from pipelines.core.preprocess import bucket, normalise, pad, resize, spec_of_processor, to_source_xyxy
 from pipelines.core.pretrained import load_network, load_processor
 from pipelines.core.runner import Batch
 from pipelines.detect.detections import Detections, Detector, Query, common_classes
-from pipelines.detect.prompts import check_latin, clean
 from pipelines.detect.yolo import Yolo
 
 PAD_MULTIPLE = 32

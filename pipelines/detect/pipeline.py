@@ -9,6 +9,7 @@ from pipelines.core import checkpoints
 from pipelines.core.errors import InputError
 from pipelines.core.extras import Extras
 from pipelines.core.images import Sample
+from pipelines.core.lexicon import clean, read_lexicon
 from pipelines.core.runner import Outcome, Runner
 from pipelines.core.submission import Row, check_writable
 from pipelines.core.translate import Translator
@@ -17,7 +18,7 @@ from pipelines.detect.counting import count, suppress
 from pipelines.detect.detections import Detections, Query
 from pipelines.detect.drawing import draw
 from pipelines.detect.models import load_detector
-from pipelines.detect.prompts import English, clean, read_lexicon, to_english
+from pipelines.detect.prompts import English, to_english
 from pipelines.detect.settings import DetectConfig, column_prompts, fields, run_prompts, unusable
 
 PROMPTS_SHOWN = 20

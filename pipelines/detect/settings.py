@@ -6,10 +6,11 @@ from pathlib import Path
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
 from pipelines.core.images import Sample, read_samples
+from pipelines.core.lexicon import clean, read_lexicon
 from pipelines.core.runner import RunnerConfig
 from pipelines.core.submission import Kind
 from pipelines.detect.boxes import ENDINGS
-from pipelines.detect.prompts import clean, read_lexicon, to_english
+from pipelines.detect.prompts import to_english
 
 
 @schema
