@@ -57,12 +57,12 @@ def decode(path: Path) -> Tensor:
     without a colour profile, and of an animation the first frame is taken. Raises ImageError, naming the file, for
     whatever is not a whole picture of at most MAX_PIXELS and MAX_BYTES in one of FORMATS.
     """
-    with _opened(path) as picture, _alone(picture.width * picture.height > LARGE_PIXELS):
-        orientation = _orientation(picture)
+    with opened(path) as picture, _alone(picture.width * picture.height > LARGE_PIXELS):
+        orientation = orientation_of(picture)
         planes = _jpeg_planes(picture)
         if planes is None:
             planes = _planes(picture)
-    return torch.from_numpy(_upright(planes, orientation))
+    return torch.from_numpy(upright(planes, orientation))
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -70,14 +70,14 @@ def image_size(path: Path) -> tuple[int, int]:
 
     Raises ImageError as `decode` does, except for damage behind the header.
     """
-    with _opened(path) as picture:
+    with opened(path) as picture:
         width, height = picture.size
-        transposed, _ = _TURNS.get(_orientation(picture), (False, None))
+        transposed, _ = _TURNS.get(orientation_of(picture), (False, None))
     return (width, height) if transposed else (height, width)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[ImageFile]:
+def opened(path: Path) -> Iterator[ImageFile]:
     """The picture with its header read and nothing decoded; what goes wrong while it is open becomes an ImageError."""
     size = _file_size(path)
     try:
@@ -126,7 +126,7 @@ def _file_size(path: Path) -> int:
     return found.st_size
 
 
-def _orientation(picture: ImageFile) -> int:
+def orientation_of(picture: ImageFile) -> int:
     """The EXIF orientation that is left to apply: 1 (none) to 8."""
     if picture.format == "TIFF":
         return 1  # Pillow applies it to the size and the pixels by itself
@@ -187,7 +187,7 @@ def _rgb(picture: Image.Image) -> _Pixels:
     return np.asarray(picture.convert("RGB"))
 
 
-def _upright(planes: _Pixels, orientation: int) -> _Pixels:
+def upright(planes: _Pixels, orientation: int) -> _Pixels:
     """Planes (3, H, W) turned as the EXIF orientation says, one by one in OpenCV, whose transpose is the fastest."""
     if orientation not in _TURNS:
         return planes

@@ -15,7 +15,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
-from pipelines.core.decode import _opened, _orientation, _upright, decode
+from pipelines.core.decode import decode, opened, orientation_of, upright
 from pipelines.core.preprocess import PreprocessSpec, ShortestEdge, Squash
 
 THUMBNAIL = 256
@@ -68,9 +68,9 @@ def read_photo(path: Path, least: int | None) -> Photo:
     Raises ImageError for what `decode` refuses.
     """
     pixels = None
-    with _opened(path) as picture:
+    with opened(path) as picture:
         width, height = picture.size
-        orientation = _orientation(picture)
+        orientation = orientation_of(picture)
         tags = _tags(picture)
         taken, camera, place = _taken(tags), _camera(tags), _place(tags)
         if least is not None and picture.format in ("JPEG", "MPO"):
@@ -78,7 +78,7 @@ def read_photo(path: Path, least: int | None) -> Photo:
             picture.draft(picture.mode, (least, least))
             if picture.size != (width, height):
                 rgb = np.asarray(picture.convert("RGB"))
-                pixels = torch.from_numpy(_upright(np.ascontiguousarray(rgb.transpose(2, 0, 1)), orientation))
+                pixels = torch.from_numpy(upright(np.ascontiguousarray(rgb.transpose(2, 0, 1)), orientation))
     if pixels is None:
         pixels = decode(path)
     if orientation >= 5:  # these lie on their side
