@@ -18,6 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
@@ -372,11 +373,8 @@ def copies(task: str, images: Path, count: int) -> None:
 
 def prepare() -> None:
     """Imports what the children need, and makes sure that it is safe to fork."""
-    import pipelines.command  # noqa: F401 - the children call it
-    from pipelines.__main__ import TASKS as KINDS
-
-    for load, _ in KINDS.values():
-        load()
+    for name in ("command", "doctor", *(f"{task}.pipeline" for task in TASKS)):
+        import_module(f"pipelines.{name}")
     if threading.active_count() > 1:
         raise RuntimeError("an import has started threads, so that forks are not safe")
 
