@@ -45,10 +45,22 @@ def _anomaly() -> Task:
     return Task(AnomalyConfig, pipeline, samples, fields)
 
 
+def _classify() -> Task:
+    from pipelines.search.classify_settings import ClassifyConfig, fields, samples
+
+    def pipeline(config: ClassifyConfig, runner: Any) -> Any:  # noqa: ANN401 - its libraries are imported with the models
+        from pipelines.search.classify import ClassifyPipeline
+
+        return ClassifyPipeline(config, runner)
+
+    return Task(ClassifyConfig, pipeline, samples, fields)
+
+
 TASKS: dict[str, tuple[Callable[[], Task], str]] = {
     "caption": (_caption, "captions photos: BLIP, then Korean translation"),
     "detect": (_detect, "finds and counts what a text prompt names: Grounding DINO"),
     "anomaly": (_anomaly, "scores photos against normal ones: PatchCore"),
+    "classify": (_classify, "gives photos one of the classes that you name: CLIP"),
 }
 
 
@@ -227,6 +239,9 @@ def _evaluate(words: list[str]) -> int:
 
 
 def _search(words: list[str]) -> int:
+    if words[:1] == ["classify"]:
+        folder = ["--images"] if words[1:] and not words[1].startswith("-") else []
+        return _run("classify", folder + words[1:])
     from pipelines.search.command import main
 
     return main(words)

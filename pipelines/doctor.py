@@ -94,7 +94,9 @@ def estimate(name: str, config: Any, images: int, device: str) -> str | None:  #
         rows = read_history(config.data.output.parent)
     for row in reversed(rows):
         record = _record_of(row) if (row["task"], row["device"]) == (name, device) else None
-        if record is None or any(record["settings"][key] != getattr(config, key) for key in ("model", "checkpoint")):
+        if record is None or any(
+            record["settings"].get(key) != getattr(config, key, None) for key in ("model", "checkpoint")
+        ):
             continue
         if record.get("missing") or any(stage.get("resumed") for stage in record["stages"]):
             continue  # it did not see all images itself

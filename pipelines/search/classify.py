@@ -14,11 +14,11 @@ from pipelines.core.clip import load_clip
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
 from pipelines.core.images import Sample
+from pipelines.core.lexicon import has_hangul, look_up, read_lexicon
 from pipelines.core.runner import Outcome, Runner
 from pipelines.core.submission import Row, check_writable, write_whole
 from pipelines.search.classifier import Classified, Classifier, LabelTexts, scale_of
 from pipelines.search.classify_settings import ClassifyConfig, fields
-from pipelines.search.hangul import has_hangul
 from pipelines.search.label_cache import LabelVectors, cache_path, load_vectors, save_vectors
 from pipelines.search.labels import SEPARATOR, read_labels
 from pipelines.search.queries import Queries
@@ -34,7 +34,7 @@ class ClassifyPipeline:
     results: Sequence[type] = (Classified,)
 
     def __init__(self, config: ClassifyConfig, runner: Runner) -> None:
-        """Reads the labels and loads the model. The translator is loaded when it is needed.
+        """Reads the labels and loads the model; Korean names that the lexicon has become English where it has to be.
 
         Raises InputError, CheckpointError, ConfigError for Korean templates and a model without Korean, or
         SubmissionError where something cannot be written.
@@ -55,7 +55,10 @@ class ClassifyPipeline:
         self.queries = Queries(self.texts, runner, config.translate, config.translation)
         if self.queries.translates:
             self._check_no_korean_templates()
-            if any(map(has_hangul, self.names)):
+            lexicon = read_lexicon()
+            known = {name: look_up(name, lexicon) for name in self.names if has_hangul(name)}
+            self.english = {name: english for name, english in known.items() if english is not None}
+            if len(self.english) < len(known):
                 self._identified("translator", config.translation.checkpoint)
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Classified]]:
@@ -100,7 +103,7 @@ class ClassifyPipeline:
         key = {
             "models": self.models,
             "dtype": str(self.runner.dtype(self.texts)),
-            "names": [label.names for label in self.labels],
+            "names": [[self.english.get(name, name) for name in label.names] for label in self.labels],
             "templates": [spelled_out(sentences, korean) for korean in (False, True)],
             "translation": [self.queries.translates, to.source, to.target],
         }
@@ -109,14 +112,16 @@ class ClassifyPipeline:
         if found is None:
             found = self._embedded()
             Extras().write(partial(save_vectors, path, found))
-        self.english = dict(found.english)
+        self.english |= found.english
         self._announce()
         return found
 
     def _embedded(self) -> LabelVectors:
-        asked = dict(zip(self.names, self.queries.asked(self.names), strict=True))
-        english = {name: _noun(name, asked[name]) for name in asked if name in self.queries.english}
-        asked |= english
+        """The vectors by the network, after the translation of the names that the lexicon lacks."""
+        unknown = [name for name in self.names if name not in self.english]
+        said = dict(zip(unknown, self.queries.asked(unknown), strict=True))
+        translated = {name: _noun(name, text) for name, text in said.items() if name in self.queries.english}
+        asked = {**said, **self.english, **translated}
         texts = LabelTexts(self.texts)
         of_labels = [
             tuple(dict.fromkeys(text for name in label.names for text in phrases(asked[name], self.config.sentences)))
@@ -132,7 +137,7 @@ class ClassifyPipeline:
             if outcome.result is None:
                 raise InputError(f"expected a label that can be read, found {label.submitted!r}: {outcome.error}")
             vectors.append(outcome.result)
-        return LabelVectors(torch.stack(vectors), english)
+        return LabelVectors(torch.stack(vectors), translated)
 
     def _check_no_korean_templates(self) -> None:
         for sentence in spelled_out(self.config.sentences, korean=False):

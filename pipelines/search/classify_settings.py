@@ -25,7 +25,7 @@ class ClassifyConfig:
     templates: str | list[str] = "auto"
     """Sentences with {} for the name, such as 'a photo of a {}.'; or english, korean, or auto: the name's language."""
     translate: bool | Literal["auto"] = "auto"
-    """Whether Korean names become English; `auto`: where the model's vocabulary has no Korean."""
+    """Whether Korean names become English, by the lexicon, else translated; `auto`: for a model without Korean."""
     translation: TranslationConfig = TranslationConfig()
     top: int = 5
     """Labels of a photo that `top_file` has (1 or more)."""

@@ -10,10 +10,12 @@ from pipelines.history import note_run
 from pipelines.search.settings import SearchConfig
 from pipelines.table import print_table
 
+CLASSIFY = "`search classify DIR --labels labels.txt` gives photos a class by its name, as the task `classify`."
+
 
 def main(words: Sequence[str]) -> int:
     """Runs one of the commands; 0 where it went well. Raises SuiteError."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines search", allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="python -m pipelines search", allow_abbrev=False, epilog=CLASSIFY)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     index = commands.add_parser("index", help="makes an album of a folder of photos, or brings it up to date")
     index.add_argument("folder", type=Path, help="the photos; searched with its subfolders")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipelines.search.hangul import ends_in_consonant, has_hangul
+from pipelines.core.lexicon import has_hangul
 
 PLACE = "{}"
 AUTO = "auto"
@@ -64,3 +64,12 @@ def _filled(template: str, name: str) -> str:
         right = after_consonant if ends_in_consonant(name) else after_vowel
         template = template.replace(PLACE + particle, PLACE + right)
     return template.replace(PLACE, name)
+
+
+def ends_in_consonant(word: str) -> bool:
+    """Whether the last letter is a syllable (NFC) that closes with a consonant, which decides on the form of particles.
+
+    False for any other letter.
+    """
+    # Unicode orders syllables by their 28 endings, none first.
+    return "가" <= word[-1:] <= "힣" and (ord(word[-1]) - ord("가")) % 28 != 0

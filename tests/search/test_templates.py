@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.search.templates import ENGLISH, KOREAN, check_templates, phrases, spelled_out
+from pipelines.search.templates import ENGLISH, KOREAN, check_templates, ends_in_consonant, phrases, spelled_out
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,11 @@ def test_templates_that_can_be_used(templates):
 def test_templates_without_a_place_are_refused(templates):
     with pytest.raises(ValueError, match=r"templates (are auto, english, korean|has at least one)"):
         check_templates(templates)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("", False), ("강아지", False), ("가방", True), ("dog", False), ("빵 3", False)],
+)
+def test_a_final_consonant_is_heard(word, expected):
+    assert ends_in_consonant(word) is expected
