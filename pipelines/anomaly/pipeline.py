@@ -1,7 +1,7 @@
 """Anomaly detection from normal images: fits on them, sets a threshold on them, scores the others."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -141,24 +141,21 @@ class AnomalyPipeline:
     def _fit_or_resume(self, category: str, paths: Sequence[Path]) -> Fitted:
         """A category as an earlier run fitted it, where that was kept, else fitted now and kept."""
         journal, config = self.runner.journal, self.config
-        if journal is None:
-            return self._fit(category, paths)
-        name = f"fitted {category}"
-        kept = journal.get(name)
-        if kept is not None:
+        kept = None if journal is None else journal.get(f"fitted {category}")
+        if journal is not None and kept is not None:
             self.unreadable |= kept["unreadable"]
-            return load_fitted(journal.path.parent / kept["folder"], config.model, self.backbone, self.runner.device)[
-                1
-            ][category]
-        fitted = self._fit(category, paths)
-        folder = f"fitted {list(self.folders.normals).index(category)}"
-        unreadable = {
-            path.as_posix(): self.unreadable[path.as_posix()] for path in paths if path.as_posix() in self.unreadable
-        }
-        with journal.keeping():
-            save_fitted(journal.path.parent / folder, config.model, config.fit, self.backbone, {category: fitted})
-            journal.put(name, {"folder": folder, "unreadable": unreadable})
-        return fitted
+            folder = journal.path.parent / kept["folder"]
+            _, fitted = load_fitted(folder, config.model, self.backbone, self.runner.device)
+            return fitted[category]
+        found = self._fit(category, paths)
+        if journal is not None:
+            name = f"fitted {list(self.folders.normals).index(category)}"
+            names = {path.as_posix() for path in paths}
+            unreadable = {path: why for path, why in self.unreadable.items() if path in names}
+            with journal.keeping():
+                save_fitted(journal.path.parent / name, config.model, config.fit, self.backbone, {category: found})
+                journal.put(f"fitted {category}", {"folder": name, "unreadable": unreadable})
+        return found
 
     def _fit(self, category: str, paths: Sequence[Path]) -> Fitted:
         """One category: its features once, then a model for each fold and one on all."""
@@ -167,14 +164,19 @@ class AnomalyPipeline:
         device, seed = self.runner.device, self.config.fit.seed
         with tqdm(total=folds + 1, desc=f"fit {category}", disable=not self.config.runner.progress) as bar:
 
-            def scoring(images: Sequence[Tensor]) -> Callable[[Tensor], float]:
-                self._check_time(category)
-                scorer = self.method.fit(images, device)
+            def scores_of(fold: int, others: Sequence[int], held_out: Sequence[int]) -> Sequence[float]:
+                def fit_and_score() -> list[float]:
+                    self._check_time(category)
+                    scorer = self.method.fit([features[place] for place in others], device)
+                    return [scorer(features[place]).score for place in held_out]
+
+                scores = self.runner.once(f"fold {fold} of {category}", fit_and_score)
                 bar.update()
-                return lambda image: scorer(image).score
+                return scores
 
             with torch.inference_mode():
-                held_out = out_of_fold(features, scoring, self.config.folds, seed)
+                held_out = out_of_fold(len(features), scores_of, self.config.folds, seed)
+                self._check_time(category)
                 scorer = self.method.fit(features, device)
             bar.update()
         return Fitted(scorer, self._threshold(category, held_out), len(features), held_out)

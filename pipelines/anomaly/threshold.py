@@ -3,36 +3,31 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from typing import TypeVar
 
 import torch
 
 from pipelines.core.errors import InputError
 
-Image = TypeVar("Image")
-
 
 def out_of_fold(
-    images: Sequence[Image],
-    fit: Callable[[Sequence[Image]], Callable[[Image], float]],
-    folds: int,
-    seed: int,
+    count: int, scores_of: Callable[[int, Sequence[int], Sequence[int]], Sequence[float]], folds: int, seed: int
 ) -> list[float]:
-    """Each image's score, in order, by a model fitted on the images of the other folds.
+    """The scores of `count` images, in order, each by a model fitted on the images of the other folds.
 
-    `fit` makes a scoring function of some images. Fewer images than `folds`: each is a fold of its own. Raises
-    InputError below two images, for then nothing is left to fit on.
+    `scores_of(fold, others, held_out)` fits on the images at the places `others` and scores those at `held_out`. Fewer
+    images than `folds`: each is a fold of its own. Raises InputError below two images, for then nothing is left to fit
+    on.
     """
-    if len(images) < 2:
+    if count < 2:
         raise InputError(
-            f"expected at least 2 normal images that can be read, found {len(images)}: the threshold is set on images "
+            f"expected at least 2 normal images that can be read, found {count}: the threshold is set on images "
             "that were held out"
         )
-    scores = [0.0] * len(images)
-    for held_out in split(len(images), folds, seed):
-        score = fit([image for index, image in enumerate(images) if index not in held_out])
-        for index in held_out:
-            scores[index] = score(images[index])
+    scores = [0.0] * count
+    for fold, part in enumerate(split(count, folds, seed)):
+        others, held_out = [place for place in range(count) if place not in part], sorted(part)
+        for place, score in zip(held_out, scores_of(fold, others, held_out), strict=True):
+            scores[place] = score
     return scores
 
 

@@ -22,6 +22,7 @@ from pipelines.core.stopping import Stop, seconds_of
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Made = TypeVar("Made")
 _Item = TypeVar("_Item", contravariant=True)
 _Result = TypeVar("_Result", covariant=True)
 
@@ -190,6 +191,16 @@ class Runner:
                     bar.set_postfix(failed=work.report.failed, refresh=False)
                 yield outcome
                 started = time.perf_counter()  # what the caller does meanwhile is not this stage's time
+
+    def once(self, name: str, make: Callable[[], Made]) -> Made:
+        """What `make` gives; where the run goes on from an earlier one, what it gave then."""
+        kept: Made | None = None if self.journal is None else self.journal.get(name)
+        if kept is not None:
+            return kept
+        made = make()
+        if self.journal is not None:
+            self.journal.put(name, made)
+        return made
 
     def _report(self, stage: str, dtype: str) -> StageReport:
         """The report of the runs of that name on this device."""

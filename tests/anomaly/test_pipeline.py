@@ -18,6 +18,7 @@ from pipelines.command import run_task
 from pipelines.core.config import add_flags, given_flags, load_config
 from pipelines.core.errors import CheckpointError, ConfigError, InputError, SubmissionError
 from pipelines.core.runner import Runner
+from pipelines.core.stopping import Stop
 from pipelines.task import Task
 
 ROOT = Path(__file__).parents[2]
@@ -325,3 +326,36 @@ def test_runner_is_the_only_one_to_choose_a_device(settings):
     pipeline.fit()
     assert [report.name for report in runner.reports] == ["features fine", "features wide"]
     assert all(fitted.scorer.bank.device == runner.device for fitted in pipeline.fitted.values())
+
+
+class Asked(Stop):
+    """Counts how often it is asked, before each batch and each fit; the run is killed at one of these moments."""
+
+    def __init__(self, killed_at: int = 10_000) -> None:
+        super().__init__()
+        self.killed_at, self.count = killed_at, 0
+
+    def due(self, expected: float = 0.0) -> bool:
+        self.count += 1
+        if self.count == self.killed_at:
+            raise KeyboardInterrupt
+        return False
+
+
+def asked(config: AnomalyConfig, stop: Asked) -> Asked:
+    run_task("anomaly", Task(AnomalyConfig, AnomalyPipeline, samples, fields), config, stop=stop)
+    return stop
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_a_run_that_was_killed_goes_on_with_its_fits_and_writes_the_same(settings, tmp_path, share):
+    whole = settings(data__output=str(tmp_path / "whole.csv"))
+    every = asked(whole, Asked()).count
+    config = settings(save_maps=str(tmp_path / "maps"))
+    with pytest.raises(KeyboardInterrupt):
+        asked(config, Asked(killed_at=round(share * every)))
+    assert not config.data.output.exists()
+    assert asked(config, Asked()).count < every - round(share * every) / 3  # the features come again, and no fit
+    assert config.data.output.read_bytes() == whole.data.output.read_bytes()
+    assert len(list((tmp_path / "maps").rglob("*.npy"))) == 12
+    assert list(tmp_path.rglob("*.run")) == []

@@ -8,7 +8,7 @@ from pipelines.core.errors import InputError
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_images_is_an_error_that_says_how_many(count):
     with pytest.raises(InputError, match=f"at least 2 normal images that can be read, found {count}"):
-        out_of_fold([1.0] * count, lambda _: lambda image: image, 5, 0)
+        out_of_fold(count, lambda _, others, held_out: [1.0] * len(held_out), 5, 0)
 
 
 @pytest.mark.parametrize(("count", "folds", "parts"), [(2, 5, 2), (3, 2, 2), (10, 5, 5), (11, 5, 5), (31, 5, 5)])
@@ -27,11 +27,13 @@ def test_the_seed_shuffles():
 def test_no_image_is_scored_by_a_model_that_saw_it(count):
     fitted_on = []
 
-    def fit(images):
-        fitted_on.append(len(images))
-        return lambda image: -1.0 if image in images else 10.0 * image
+    def scores_of(fold, others, held_out):
+        assert fold == len(fitted_on)
+        assert sorted([*others, *held_out]) == list(range(count))
+        fitted_on.append(len(others))
+        return [10.0 * place for place in held_out]
 
-    assert out_of_fold(list(range(count)), fit, 5, 0) == [10.0 * image for image in range(count)]
+    assert out_of_fold(count, scores_of, 5, 0) == [10.0 * place for place in range(count)]
     assert len(fitted_on) == min(5, count)
     assert min(fitted_on) >= count - -(-count // 5)
 

@@ -285,6 +285,15 @@ def test_runs_of_one_stage_are_kept_apart(tmp_path):
         assert (report.items, report.resumed) == (6, resumed)
 
 
+def test_what_was_made_once_is_not_made_again(tmp_path):
+    def fail():
+        raise AssertionError
+
+    assert runner().once("scores", lambda: [1.5]) == [1.5]
+    assert journalled(tmp_path).once("scores", lambda: [1.5]) == [1.5]
+    assert journalled(tmp_path).once("scores", fail) == [1.5]
+
+
 def test_a_stage_may_stay_out_of_the_journal(tmp_path):
     run = journalled(tmp_path)
     list(run.run(Doubler(), range(8), journal=False))
