@@ -127,17 +127,20 @@ class ClassifyPipeline:
             tuple(dict.fromkeys(text for name in label.names for text in phrases(asked[name], self.config.sentences)))
             for label in self.labels
         ]
-        vectors = []
-        for label, outcome in zip(self.labels, self.runner.run(texts, of_labels, "labels"), strict=True):
+        # Filled row by row: ten thousand small tensors between a network's large ones kept gigabytes from being freed.
+        vectors = torch.empty(len(of_labels), self.images.width)
+        for place, outcome in enumerate(self.runner.run(texts, of_labels, "labels")):
             if not outcome.reached:
                 raise StoppedError(
                     f"expected the vectors of {len(of_labels)} labels before the first photo, but {outcome.error}; run "
                     "the same again to go on, with more time"
                 )
             if outcome.result is None:
-                raise InputError(f"expected a label that can be read, found {label.submitted!r}: {outcome.error}")
-            vectors.append(outcome.result)
-        return LabelVectors(torch.stack(vectors), translated)
+                raise InputError(
+                    f"expected a label that can be read, found {self.labels[place].submitted!r}: {outcome.error}"
+                )
+            vectors[place] = outcome.result
+        return LabelVectors(vectors, translated)
 
     def _check_no_korean_templates(self) -> None:
         for sentence in spelled_out(self.config.sentences, korean=False):
