@@ -47,6 +47,9 @@ search-rank: setup ## photos and queries -> the photos found for each: submissio
 search-index: setup ## a folder of photos -> an album: make search-index PROFILE=base DATA=~/Photos
 	$(RUN) search index --config $(CONFIGS)/search.yaml $(ARGS) $(DATA)
 
+search-enrich: setup ## caption an album's photos and count objects in them: make search-enrich PROFILE=base
+	$(RUN) enrich --config $(CONFIGS)/search.yaml $(ARGS)
+
 search: setup ## find photos of an album: make search PROFILE=base QUERY="바닷가의 강아지"
 	@$(RUN) search query --config $(CONFIGS)/search.yaml $(ARGS) -- "$$QUERY"
 

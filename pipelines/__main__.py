@@ -140,12 +140,20 @@ def _dispatch(words: list[str]) -> int:
     for name, (_, description) in TASKS.items():
         commands.add_parser(name, help=description, add_help=False)
     commands.add_parser("search", help="finds photos by words or by a photo: CLIP, LanceDB", add_help=False)
+    commands.add_parser("enrich", help="captions an album's photos and counts objects in them", add_help=False)
     commands.add_parser("doctor", help="says what would make a run or a submission invalid", add_help=False)
     commands.add_parser("evaluate", help="scores submissions against their truth", add_help=False)
     commands.add_parser("compare", help="shows where submissions differ, and merges them", add_help=False)
     commands.add_parser("history", help="shows which settings gave which score", add_help=False)
     known, rest = parser.parse_known_args(words)
-    others = {"search": _search, "doctor": _doctor, "evaluate": _evaluate, "compare": _compare, "history": _history}
+    others = {
+        "search": _search,
+        "enrich": _enrich,
+        "doctor": _doctor,
+        "evaluate": _evaluate,
+        "compare": _compare,
+        "history": _history,
+    }
     return others[known.command](rest) if known.command in others else _run(known.command, rest)
 
 
@@ -243,6 +251,12 @@ def _search(words: list[str]) -> int:
         folder = ["--images"] if words[1:] and not words[1].startswith("-") else []
         return _run("classify", folder + words[1:])
     from pipelines.search.command import main
+
+    return main(words)
+
+
+def _enrich(words: list[str]) -> int:
+    from pipelines.enrich import main
 
     return main(words)
 

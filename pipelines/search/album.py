@@ -128,6 +128,13 @@ class Album:
         _delete(self.photos, [row["id"] for row in unreadable])
         _delete(self.unreadable, [row["id"] for row in photos])
 
+    def note(self, rows: Sequence[Row]) -> None:
+        """Writes some columns of photos that there are, the others stay: each row has `id` and the same columns."""
+        if rows:
+            schema = photo_schema(_width(self.photos.schema), self.about)
+            changed = pa.Table.from_pylist(list(rows), pa.schema([schema.field(name) for name in rows[0]]))
+            self.photos.merge_insert("id").when_matched_update_all().execute(changed)
+
     def touch(self, files: Mapping[str, FileState]) -> None:
         """Notes the new size and time of files whose content is as it was."""
         rows = [{"id": key, "bytes": state.size, "mtime_ns": state.mtime_ns} for key, state in files.items()]
@@ -163,6 +170,7 @@ def photo_schema(width: int, about: About) -> pa.Schema:
         "longitude": pa.float64(),
         "colour": pa.string(),
         "caption": pa.string(),
+        "caption_english": pa.string(),  # what it was translated from
         "counts": pa.json_(),  # json_get_int(counts, '강아지') >= 3
         # Kept here and not as files: written with its row or not at all, copied with the album. Lance stores columns
         # apart, so that a search never reads it.
@@ -183,12 +191,23 @@ UNREADABLE_SCHEMA = pa.schema(
 
 
 def open_album(path: Path) -> Album | None:
-    """The album in a folder; None where there is none, or one whose making was cut off."""
+    """The album in a folder; None where there is none, or one whose making was cut off.
+
+    Raises InputError for one of other columns than are kept now.
+    """
     photos, unreadable = _table(path, PHOTOS), _table(path, UNREADABLE)
     if photos is None or unreadable is None:
         return None
     kept = {key.decode(): value.decode() for key, value in photos.schema.metadata.items()}
-    return Album(path, photos, unreadable, About(kept["folder"], kept["checkpoint"], kept["fingerprint"]))
+    about = About(kept["folder"], kept["checkpoint"], kept["fingerprint"])
+    columns = photo_schema(_width(photos.schema), about).names
+    if photos.schema.names != columns:
+        differ = ", ".join(sorted(set(columns) ^ set(photos.schema.names))) or "in another order"
+        raise InputError(
+            f"the album {path} was made by another version of this program, with other columns ({differ}); make it "
+            "anew with `search index --fresh`"
+        )
+    return Album(path, photos, unreadable, about)
 
 
 def make_album(path: Path, width: int, about: About) -> Album:

@@ -158,7 +158,8 @@ def photo_row(file: PhotoFile, reading: Reading) -> Row:
     return _file_row(file, reading) | {
         "vector": reading.vector,
         "thumbnail": reading.thumbnail,
-        "caption": None,
+        "caption": None,  # those of the content before, if there was any, are not this one's
+        "caption_english": None,
         "counts": None,
         **asdict(reading.details),
     }

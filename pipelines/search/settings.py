@@ -35,6 +35,22 @@ class RankConfig:
 
 
 @schema
+class EnrichConfig:
+    """What `enrich` gives an album's photos."""
+
+    captions: bool = True
+    """Whether photos get captions."""
+    counts: bool = True
+    """Whether objects are counted in photos."""
+    prompts: list[str] | None = None
+    """What to count, in Korean or English; without it what the detect task's settings say."""
+    caption: Path = Path("configs/caption.yaml")
+    """Settings file of the caption task; its data and runner are not used."""
+    detect: Path = Path("configs/detect.yaml")
+    """Settings file of the detect task; its data, boxes, images and runner are not used."""
+
+
+@schema
 class SearchConfig:
     """The settings of photo search."""
 
@@ -50,6 +66,7 @@ class SearchConfig:
     top: int = 10
     """Photos shown for a query (1 or more)."""
     rank: RankConfig = RankConfig()
+    enrich: EnrichConfig = EnrichConfig()
     runner: RunnerConfig = RunnerConfig()
 
     def __post_init__(self) -> None:

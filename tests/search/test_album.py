@@ -53,6 +53,21 @@ def test_what_is_put_in_is_found_by_another(tmp_path, album):
     assert found.rows(["b'강", "none"], ["colour"]) == {"b'강": {"id": "b'강", "colour": "red"}}
 
 
+def test_columns_are_noted_of_photos_that_there_are(tmp_path, album):
+    album.put([row("강's", 1), row("b", 2)], [])
+    album.note([])
+    album.note([{"id": "강's", "counts": '{"강아지":2}'}, {"id": "none", "counts": '{"강아지":3}'}])
+    found = open_album(tmp_path / "one")
+    assert found.ids("json_get_int(counts, '강아지') >= 2") == {"강's"} and len(found) == 2
+    assert found.rows(["b"], ["counts"])["b"]["counts"] is None and found.vectors().matrix[:, 0].tolist() == [2, 1]
+
+
+def test_an_album_of_other_columns_is_to_be_made_anew(tmp_path, album):
+    album.photos.add_columns({"mood": "'good'"})
+    with pytest.raises(InputError, match=r"with other columns \(mood\); make it anew with `search index --fresh`"):
+        open_album(tmp_path / "one")
+
+
 def test_vectors_follow_the_album(tmp_path, album):
     album.put([row("a", 1)], [])
     reader = open_album(tmp_path / "one")

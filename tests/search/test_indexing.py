@@ -68,6 +68,16 @@ def test_a_touched_photo_is_not_embedded_again(made, config):
     assert row["mtime_ns"] == 1 and row["caption"] == "개"
 
 
+def test_a_photo_that_changed_loses_what_was_said_of_it_and_no_other_does(made, config):
+    index(made, config)
+    said = {"caption": "개", "caption_english": "a dog", "counts": '{"dog":1}'}
+    open_album(config.albums / "photos").note([{"id": key} | said for key in ("0.png", "2.png")])
+    draw(made / "0.png", 12)
+    assert index(made, config).changed == 1
+    rows = {row["id"]: {name: row[name] for name in said} for row in content(config)[0].to_pylist()}
+    assert rows["0.png"] == dict.fromkeys(said) and rows["2.png"] == said
+
+
 def test_a_photo_of_the_same_size_and_another_time_is_looked_into(made, config):
     draw(made / "0.bmp", 1)
     index(made, config)
