@@ -8,8 +8,8 @@ from pipelines.search.counted import find_class
 from pipelines.search.filters import Compare, Counted, Operator
 
 COUNTERS = (
-    "마리", "명", "분", "사람", "인", "개", "대", "송이", "그루", "권", "잔", "채", "척", "장", "벌", "켤레", "병", "자루",
-    "알", "통", "조각", "줄기", "포기", "다발", "접시", "그릇",
+    "마리", "명", "분", "사람", "인", "개", "대", "송이", "그루", "권", "잔", "채", "척", "장", "벌", "켤레", "병",
+    "자루", "알", "통", "조각", "줄기", "포기", "다발", "접시", "그릇",
 )  # fmt: skip
 """Words that count things, after a number."""
 PARTICLES = ("의", "와", "과", "이", "가", "을", "를", "은", "는", "도", "만", "이랑", "랑", "하고")
