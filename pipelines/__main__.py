@@ -88,11 +88,18 @@ def _search_scoring() -> tuple[Any, Any]:
     return SearchScoring, evaluate
 
 
+def _classify_scoring() -> tuple[Any, Any]:
+    from pipelines.search.classify_evaluate import ClassifyScoring, evaluate
+
+    return ClassifyScoring, evaluate
+
+
 EVALUATIONS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "caption": _caption_scoring,
     "detect": _detect_scoring,
     "anomaly": _anomaly_scoring,
     "search": _search_scoring,
+    "classify": _classify_scoring,
 }
 
 
