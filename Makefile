@@ -15,7 +15,7 @@ CONFIGS := $(if $(filter mini,$(PROFILE)),configs/mini,configs)
 SOURCES := pipelines tests mini benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submissions caption detect anomaly search-rank evaluate test stress check lint types format lock mini clean
+.PHONY: help setup submissions caption detect anomaly classify search-rank evaluate test stress check lint types format lock mini clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -40,6 +40,9 @@ detect: setup ## photos and prompts -> counts: submissions/detect.csv
 
 anomaly: setup ## normal and test photos -> anomaly scores: submissions/anomaly.csv
 	$(RUN) anomaly --config $(CONFIGS)/anomaly.yaml $(ARGS)
+
+classify: setup ## photos and names of classes -> a class each: submissions/classify.csv
+	$(RUN) classify --config $(CONFIGS)/classify.yaml $(ARGS)
 
 search-rank: setup ## photos and queries -> the photos found for each: submissions/search.csv
 	$(RUN) search rank --config $(CONFIGS)/search.yaml $(ARGS)
