@@ -14,8 +14,9 @@ from pipelines.search.album import Album
 from pipelines.search.filters import And, Compare, Condition
 from pipelines.search.filters_sql import to_sql
 
+CAPTIONS = ("caption", "caption_english")
 SHORTEST, LONGEST = 2, 3
-"""Letters of the pieces that captions are indexed by: most Korean nouns have two or three, and particles right after."""
+"""Letters of the pieces that captions are indexed by: most Korean nouns have two or three, and then a particle."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +30,25 @@ class Span:
 
 def index_captions(album: Album) -> None:
     """Indexes the captions, once; what is written later is found at once, and joins the index when it is optimized."""
-    if not _indexed(album):
-        kind = FTS(
-            base_tokenizer="ngram",
-            ngram_min_length=SHORTEST,
-            ngram_max_length=LONGEST,
-            stem=False,
-            remove_stop_words=False,
-        )
-        album.photos.create_index("caption", config=kind)
+    for column in CAPTIONS:
+        if not _indexed(album, column):
+            kind = FTS(
+                base_tokenizer="ngram",
+                ngram_min_length=SHORTEST,
+                ngram_max_length=LONGEST,
+                stem=False,
+                remove_stop_words=False,
+            )
+            album.photos.create_index(column, config=kind)
 
 
 def containing(words: Sequence[str]) -> Condition:
-    """The condition that a caption has all words somewhere, in whatever case."""
+    """The condition that each word is somewhere in a caption, Korean or English, in whatever case."""
     return And(tuple(Compare("caption", "contains", word) for word in words))
 
 
 def by_caption(album: Album, words: Sequence[str], where: Condition | None = None) -> list[str]:
-    """The ids of all photos with every word in their captions for which `where` holds, the best first.
+    """The ids of all photos with every word in a caption of theirs for which `where` holds, the best first.
 
     They are ordered by BM25, where captions are indexed, then by id. The index alone would not do: it finds what has
     some pieces of a word (송아지 for 강아지), and no words of one syllable.
@@ -73,13 +75,16 @@ def marked(caption: str, words: Sequence[str]) -> list[Span]:
 
 def _scores(album: Album, words: Sequence[str], condition: str, most: int) -> dict[str, float]:
     """Id -> BM25 score of what the index knows to be like the words."""
-    long = [word for word in words if len(word) >= SHORTEST]
-    if not long or not _indexed(album):
-        return {}
-    query = album.photos.search(MatchQuery(" ".join(long), "caption"), query_type="fts")
-    rows = query.where(condition).select(["id", "_score"]).limit(most).to_arrow().to_pylist()
-    return {row["id"]: row["_score"] for row in rows}
+    text = " ".join(word for word in words if len(word) >= SHORTEST)
+    scores: dict[str, float] = {}
+    for column in CAPTIONS:
+        if text and _indexed(album, column):
+            wanted = MatchQuery(text, column)  # type: ignore[call-arg]  # mypy takes pydantic's defaults for none
+            query = album.photos.search(wanted, query_type="fts")
+            rows = query.where(condition).select(["id", "_score"]).limit(most).to_arrow().to_pylist()
+            scores |= {row["id"]: max(row["_score"], scores.get(row["id"], 0.0)) for row in rows}
+    return scores
 
 
-def _indexed(album: Album) -> bool:
-    return any(index.columns == ["caption"] for index in album.photos.list_indices())
+def _indexed(album: Album, column: str) -> bool:
+    return any(index.columns == [column] for index in album.photos.list_indices())

@@ -10,7 +10,7 @@
     box         = "box" "(" south "," west "," north "," east ")"
 
 A name that is none of a photo's own (NAMES) is an object's: its number is what was counted. What a photo does not have,
-such as a date, a place or counts, is neither equal to anything nor more or less; `not` turns every answer, and
+such as a date, a place or a count, is neither equal to anything nor more or less; `not` turns every answer, and
 `!=` is `not =`.
 """
 

@@ -27,11 +27,12 @@ _TEXTS = {
     "camera": "camera",
     "folder": "regexp_replace(id, '/?[^/]*$', '')",
     "name": "split_part(id, '/', -1)",
-    "caption": "caption",
+    "caption_korean": "caption",
+    "caption_english": "caption_english",
     "colour": "colour",
 }
 _ORIENTATIONS = {"portrait": "height > width", "landscape": "width > height", "square": "width = height"}
-_SOURCES = {**_NUMBERS, **_TEXTS, "date": "taken", "orientation": "width"}
+_SOURCES = {**_NUMBERS, **_TEXTS, "date": "taken", "orientation": "width", "caption": "caption"}
 """What is NULL where a photo does not say it."""
 
 
@@ -78,16 +79,16 @@ def _test(condition: Compare | Known | Near | Box) -> str:
         return _in_time(operator, value)
     if isinstance(value, str):
         return _text(str(subject), operator, value)
-    if isinstance(subject, Counted):
-        # Of what was looked for, what was not found is 0; where nothing was looked for, counts is NULL.
-        number = f"coalesce(json_get_int(counts, {literal(subject.kind)}), 0)"
-        return f"counts IS NOT NULL AND {number} {_COMPARISONS[operator]} {literal(value)}"
-    return f"CAST({_NUMBERS[subject]} AS DOUBLE) {_COMPARISONS[operator]} {literal(value)}"
+    # NULL where none were looked for.
+    number = f"json_get_int(counts, {literal(subject.kind)})" if isinstance(subject, Counted) else _NUMBERS[subject]
+    return f"CAST({number} AS DOUBLE) {_COMPARISONS[operator]} {literal(value)}"
 
 
 def _text(subject: str, operator: str, value: str) -> str:
     if subject == "orientation":
         return _ORIENTATIONS[value]
+    if subject == "caption":
+        return " OR ".join(_text(column, operator, value) for column in ("caption_korean", "caption_english"))
     column, wanted = f"lower({_TEXTS[subject]})", f"lower({literal(value)})"
     if operator == "contains":
         return f"contains({column}, {wanted})"

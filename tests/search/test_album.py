@@ -23,7 +23,14 @@ ABOUT = About("/사진", "some/clip", "abc")
 def row(key, value=0.0, **changes):
     known = {"id": key, "vector": np.full(4, value, np.float16), "hash": f"hash of {key}", "bytes": 10, "mtime_ns": 20}
     known |= {"width": 4, "height": 3, "orientation": 1, "taken": None, "camera": None, "latitude": None}
-    known |= {"longitude": None, "colour": "red", "caption": None, "counts": None, "thumbnail": b"jpeg"}
+    known |= {
+        "longitude": None,
+        "colour": "red",
+        "caption": None,
+        "caption_english": None,
+        "counts": None,
+        "thumbnail": b"jpeg",
+    }
     return known | changes
 
 

@@ -24,6 +24,7 @@ CAPTIONS = {
 def album(request, tmp_path):
     made = make_album(tmp_path / "one", 4, ABOUT)
     made.put([row(key, caption=caption) for key, caption in CAPTIONS.items()], [])
+    made.note([{"id": "snow", "caption_english": "A snowy mountain"}])
     if request.param == "indexed":
         index_captions(made)
         index_captions(made)  # once more does nothing
@@ -40,6 +41,8 @@ def album(request, tmp_path):
         (["눈"], ["snow", "tears"]),
         (["눈", "산"], ["snow"]),
         (["눈 덮인"], ["snow"]),
+        (["MOUNTAIN"], ["snow"]),
+        (["눈", "snow"], ["snow"]),
         (["%"], ["percent"]),
         (["_"], ["percent"]),
         (["100%"], ["percent"]),
