@@ -1,4 +1,4 @@
-"""Draws the caption, detect and search samples, with their truth, from seeds that training never saw."""
+"""Draws the caption, detect, search and classify samples, with their truth, from seeds that training never saw."""
 
 import argparse
 import csv
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mini.world import (
     CAPTION_SAMPLE_SEED,
+    CLASSIFY_SAMPLE_SEED,
     DETECT_SAMPLE_SEED,
     KINDS,
     SEARCH_SAMPLE_SEED,
@@ -74,6 +75,19 @@ def draw_search_samples(folder: Path) -> None:
     write_csv(folder / "truth.csv", ["image", "caption", "english"], rows)
 
 
+def draw_classify_samples(folder: Path) -> None:
+    """Write images/ of one to three things of a kind, labels.txt (the kinds in Korean), truth.csv and a sample."""
+    labels = [kind.korean for kind in KINDS.values()]
+    rows = []
+    for index in range(IMAGES_A_TASK):
+        name, label = list(KINDS)[index % len(KINDS)], labels[index % len(KINDS)]
+        drawn = scene(random.Random(CLASSIFY_SAMPLE_SEED + index), SIZE_PX, most=3, kinds=[name])
+        rows.append([save_image(drawn, folder, index), label])
+    write_csv(folder / "truth.csv", ["image", "label"], rows)
+    write_csv(folder / "sample_submission.csv", ["image", "label"], [[name, labels[0]] for name, _ in rows])
+    (folder / "labels.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
+
+
 def distinct(scenes: Iterable[Scene], count: int) -> list[Scene]:
     """The first `count` scenes that all differ in what they show, so that a sentence means one of them."""
     by_sentence: dict[str, Scene] = {}
@@ -124,16 +138,15 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def main() -> None:
-    """Draw the three tasks' samples; the files come out the same every time."""
+    """Draw the tasks' samples; the files come out the same every time."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--folder", type=Path, default=SAMPLES, help="where caption/, detect/ and search/ go (%(default)s)"
-    )
+    parser.add_argument("--folder", type=Path, default=SAMPLES, help="where caption/, detect/ ... go (%(default)s)")
     folder = parser.parse_args().folder
     draw_caption_samples(folder / "caption")
     draw_detect_samples(folder / "detect")
     draw_search_samples(folder / "search")
-    print(f"{IMAGES_A_TASK} scenes each drawn to caption and detect in {folder}, {SEARCHED_IMAGES} to search")
+    draw_classify_samples(folder / "classify")
+    print(f"{IMAGES_A_TASK} scenes each drawn to caption, detect and classify in {folder}, {SEARCHED_IMAGES} to search")
 
 
 if __name__ == "__main__":
