@@ -14,6 +14,7 @@ from transformers import (
     BertTokenizerFast,
     BlipConfig,
     BlipForConditionalGeneration,
+    BlipForImageTextRetrieval,
     BlipImageProcessor,
     CLIPConfig,
     CLIPImageProcessor,
@@ -41,6 +42,15 @@ KOREAN = "강아지 두 마리와 자동차 한 대 그리고 사과 세 개가 
 
 def blip(folder: Path, size: int = 32) -> Path:
     """BLIP of `size` px with a WordPiece tokenizer of some 40 words."""
+    return _blip(BlipForConditionalGeneration, folder, size)
+
+
+def blip_itm(folder: Path, size: int = 32) -> Path:
+    """The same BLIP with the heads that match pictures and texts, in place of the one that writes."""
+    return _blip(BlipForImageTextRetrieval, folder, size)
+
+
+def _blip(kind: Any, folder: Path, size: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "[ENC]", *ENGLISH.split()]
     (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
@@ -53,7 +63,7 @@ def blip(folder: Path, size: int = 32) -> Path:
         "pad_token_id": 0, "max_position_embeddings": 64,
     }  # fmt: skip
     config = BlipConfig(text_config=shape | text, vision_config={**shape, "image_size": size, "patch_size": 8})
-    _save(BlipForConditionalGeneration, config, folder)
+    _save(kind, config, folder)
     BlipImageProcessor(size={"height": size, "width": size}).save_pretrained(folder)
     return folder
 

@@ -15,7 +15,9 @@ from pipelines.search.album import Album, album_names, open_album
 from pipelines.search.embedding import PhotoFile, PhotoReader, photo_id
 from pipelines.search.nearest import Match, nearest
 from pipelines.search.queries import Queries
+from pipelines.search.rerank import Judge, Reranked, load_judge, rerank
 from pipelines.search.settings import SearchConfig
+from pipelines.search.words import take_apart
 
 
 def find_album(config: SearchConfig) -> Album:
@@ -48,6 +50,9 @@ class Asking:
                 f"{album.about.checkpoint}, or make the album anew with `search index --fresh`"
             )
         images, texts = load_clip(folder)
+        self.config = config
+        self.judge: Judge | None = None
+        """Of the setting `rerank`, once it was asked."""
         self.album, self.reader, self.runner = album, PhotoReader(images), Runner(config.runner)
         self.queries = Queries(texts, self.runner, config.translate, config.translation)
 
@@ -66,6 +71,13 @@ class Asking:
             found = nearest(self.album, vector, top + 1, where)
             return [match for match in found if match.id != key][:top]
         return nearest(self.album, self._read(Path(photo).expanduser()), top, where)
+
+    def reranked(self, query: str, matches: Sequence[Match]) -> Reranked:
+        """What a query found, in the order of the judge that the settings name. Raises ConfigError, CheckpointError."""
+        if self.judge is None:
+            self.judge = load_judge(str(self.config.rerank), checkpoints.resolve(str(self.config.rerank_checkpoint)))
+        (text,) = self.queries.asked([take_apart(query, {}).text or query], self.judge.tokenizer)
+        return rerank(self.judge, self.runner, text, matches, Path(self.album.about.folder))
 
     def _id(self, photo: str) -> str | None:
         """The id that a photo of the album would have; None for a file elsewhere."""
@@ -87,7 +99,10 @@ class Asking:
 
 
 def as_json(matches: Sequence[Match], album: Album) -> str:
-    """The matches as JSON: path, id in the album, score."""
+    """The matches as JSON: path, id in the album, score, and what a judge said where one was asked."""
     folder = Path(album.about.folder)
-    rows = [{"path": str(folder / each.id), "id": each.id, "score": round(each.score, 6)} for each in matches]
+    rows: list[dict[str, str | float]] = []
+    for each in matches:
+        judged = {} if each.judged is None else {"judged": round(each.judged, 6)}
+        rows.append({"path": str(folder / each.id), "id": each.id, "score": round(each.score, 6), **judged})
     return json.dumps(rows, ensure_ascii=False, indent=2)

@@ -55,16 +55,29 @@ def _index(folder: Path, config: SearchConfig, fresh: bool) -> int:
 def _query(words: str | None, image: str | None, config: SearchConfig, as_json: bool) -> int:
     from pipelines.search import asking
     from pipelines.search.rank import say_translated
+    from pipelines.search.rerank import say_reranked
 
     album = asking.find_album(config)
     search = asking.Asking(album, config)
-    matches = search.by_words(words, config.top) if words is not None else search.by_photo(image or "", config.top)
+    if words is not None and config.rerank is not None:
+        found = search.reranked(words, search.by_words(words, max(config.top, config.rerank_first)))
+        say_reranked(found, config.rerank)
+        matches = found.matches[: config.top]
+    else:
+        matches = search.by_words(words, config.top) if words is not None else search.by_photo(image or "", config.top)
     say_translated(search.queries, config.checkpoint)
     if as_json:
         print(asking.as_json(matches, album))
     else:
         folder = Path(album.about.folder)
-        print_table([("score", "photo"), *((f"{match.score:.3f}", str(folder / match.id)) for match in matches)])
+        rows: list[tuple[str, ...]] = [
+            ("score", "photo"),
+            *((f"{match.score:.3f}", str(folder / match.id)) for match in matches),
+        ]
+        if any(match.judged is not None for match in matches):
+            judged = ("" if match.judged is None else f"{match.judged:.3f}" for match in matches)
+            rows = [(first, *row) for first, row in zip((str(config.rerank), *judged), rows, strict=True)]
+        print_table(rows)
     return 0
 
 

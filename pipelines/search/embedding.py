@@ -106,3 +106,9 @@ class PhotoReader:
 def photo_id(path: Path, folder: Path) -> str:
     """A file's id: its path in the folder, in NFC, so that it is the same however the file system writes Hangul."""
     return unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
+
+
+def photo_path(folder: Path, key: str) -> Path:
+    """The file of an id, which an archive from a Mac may have named in NFD."""
+    decomposed = folder / unicodedata.normalize("NFD", key)
+    return decomposed if decomposed.exists() else folder / key

@@ -16,6 +16,8 @@ class Match:
     id: str
     score: float
     """Cosine, -1 to 1; how high a good one is depends on the model."""
+    judged: float | None = None
+    """What a second judge says, where one was asked: the higher the better."""
 
 
 def nearest(album: Album, vector: Tensor, top: int, where: str | None = None) -> list[Match]:

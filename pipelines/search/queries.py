@@ -30,7 +30,8 @@ class Queries:
     ) -> None:
         """The translator is loaded when the first query needs it."""
         self.texts, self.runner = texts, runner
-        self.translates = not knows_korean(texts.tokenizer) if translate == "auto" else translate
+        self.translate = translate
+        self.translates = self._translates(texts.tokenizer)
         self.translation = translation or TranslationConfig()
         self.translator: Translator | None = None
         self.models: dict[str, dict[str, str]] = {}
@@ -42,16 +43,23 @@ class Queries:
         """Unit vectors, float32 (N, D). Raises InputError for a query without words or that a model fails on."""
         return torch.stack(self._run(self.texts, self.asked(queries), "queries"))
 
-    def asked(self, queries: Sequence[str]) -> list[str]:
-        """What the model is asked: the queries, Korean ones in English where it has to be. Raises as `vectors`."""
+    def asked(self, queries: Sequence[str], tokenizer: Any = None) -> list[str]:  # noqa: ANN401 - any tokenizer
+        """What the model is asked: the queries, Korean ones in English where it has to be. Raises as `vectors`.
+
+        `tokenizer`: of another model, where that is to be asked.
+        """
+        translates = self.translates if tokenizer is None else self._translates(tokenizer)
         for query in queries:
             if not query.strip():
                 raise InputError(f"expected a query of words, found {query!r}")
-        korean = {query for query in queries if self.translates and has_hangul(query)} - self.english.keys()
+        korean = {query for query in queries if translates and has_hangul(query)} - self.english.keys()
         if korean:
             ordered = sorted(korean, key=lambda query: (-len(query), query))
             self.english |= dict(zip(ordered, self._run(self._translator(), ordered, "translate"), strict=True))
-        return [self.english.get(query, query) if self.translates else query for query in queries]
+        return [self.english.get(query, query) if translates else query for query in queries]
+
+    def _translates(self, tokenizer: Any) -> bool:  # noqa: ANN401 - any tokenizer
+        return not knows_korean(tokenizer) if self.translate == "auto" else self.translate
 
     def _run(self, model: BatchModel[str, Any], texts: Sequence[str], stage: str) -> list[Any]:
         results = []

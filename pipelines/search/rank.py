@@ -102,7 +102,7 @@ def embedded(
 
 def say_translated(queries: Queries, checkpoint: str) -> None:
     """One line on standard error where queries were translated."""
-    if queries.english:
+    if queries.translates and queries.english:
         (korean, english), more = next(iter(queries.english.items())), len(queries.english) - 1
         rest = f", and {more} more" if more else ""
         print(f"{checkpoint} was asked in English (--translate): {english!r} for {korean!r}{rest}", file=sys.stderr)

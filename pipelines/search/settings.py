@@ -65,6 +65,12 @@ class SearchConfig:
     """Name of the album. Without it `index` takes the name of the photos' folder, `query` the only album there is."""
     top: int = 10
     """Photos shown for a query (1 or more)."""
+    rerank: str | None = None
+    """Puts what words found in the order of a second judge: `itm` (BLIP's matching head), `clip` (a larger CLIP)."""
+    rerank_checkpoint: str | None = None
+    """Folder or hub id of the judge: a BlipForImageTextRetrieval for itm, a CLIP, SigLIP or SigLIP 2 for clip."""
+    rerank_first: int = 1000
+    """Photos that the judge is shown, the best of the first search (1 or more)."""
     rank: RankConfig = RankConfig()
     enrich: EnrichConfig = EnrichConfig()
     runner: RunnerConfig = RunnerConfig()
@@ -72,5 +78,9 @@ class SearchConfig:
     def __post_init__(self) -> None:
         if self.top < 1:
             raise ValueError(f"top is at least 1, not {self.top}")
+        if self.rerank_first < 1:
+            raise ValueError(f"rerank_first is at least 1, not {self.rerank_first}")
+        if self.rerank is not None and self.rerank_checkpoint is None:
+            raise ValueError("rerank needs a checkpoint: give rerank_checkpoint")
         if self.album is not None and (self.album.startswith(".") or {"/", "\\"} & set(self.album) or not self.album):
             raise ValueError(f"album is a plain name, not {self.album!r}; its folder is the setting albums")

@@ -10,7 +10,8 @@ from pipelines.core.clip import load_clip
 from pipelines.core.errors import ImageError, InputError
 from pipelines.core.runner import Runner
 from pipelines.search.asking import Asking, as_json, find_album
-from pipelines.search.settings import SearchConfig
+from pipelines.search.settings import SearchConfig, TranslationConfig
+from tests import tiny
 from tests.search.conftest import QUIET, draw
 
 
@@ -86,3 +87,21 @@ def test_the_only_album_needs_no_name(made_once, config):
 def test_json_has_paths_and_scores(asking, made_once):
     (row,) = json.loads(as_json(asking.by_words("cats", 1), asking.album))
     assert set(row) == {"path", "id", "score"} and Path(row["path"]) == made_once / "photos" / row["id"]
+
+
+def test_a_judge_of_little_korean_is_asked_in_english_for_what_photos_show(
+    made_once, siglip_folder, nllb_folder, tmp_path
+):
+    judge = str(tiny.blip_itm(tmp_path / "itm"))
+    config = SearchConfig(
+        str(siglip_folder), albums=made_once / "albums", runner=QUIET, rerank="itm", rerank_checkpoint=judge,
+        translation=TranslationConfig(str(nllb_folder)),
+    )  # fmt: skip
+    search = Asking(find_album(config), config)
+    matches = search.by_words("강아지", 6)
+    found = search.reranked("강아지 -사과", matches)
+    assert found.text == search.queries.english["강아지"] and list(search.queries.english) == ["강아지"]
+    assert found.failed == {} and {match.id for match in found.matches} == {match.id for match in matches}
+    assert [match.judged for match in found.matches] == sorted((match.judged for match in found.matches), reverse=True)
+    assert search.reranked("dogs", matches).text == "dogs"
+    assert json.loads(as_json(found.matches[:1], search.album))[0]["judged"] == round(found.matches[0].judged, 6)

@@ -37,12 +37,27 @@ def test_an_album_has_the_name_that_it_is_given(made, flags, tmp_path):
         (["index", "/nowhere"], "expected a folder of images at /nowhere"),
         (["query", "강아지"], "expected one album in"),
         (["rank"], "`rank.images` is missing"),
+        (["query", "강아지", "--rerank", "itm"], "rerank needs a checkpoint"),
     ],
 )
 def test_what_a_user_can_mend_is_one_sentence(flags, words, message, capsys):
     assert main(["search", *words, *flags]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error and error.count("\n") == 1
+
+
+def test_a_judge_orders_what_words_found_and_both_scores_are_shown(made, flags, siglip_folder, capsys):
+    assert main(["search", "index", str(made), *flags]) == 0
+    capsys.readouterr()
+    judge = ["--rerank", "clip", "--rerank-checkpoint", str(siglip_folder), "--rerank-first", "4"]
+    assert main(["search", "query", "강아지", "--top", "3", *judge, *flags]) == 0
+    said = capsys.readouterr()
+    header, _, *rows = said.out.splitlines()
+    assert header.split() == ["clip", "score", "photo"] and len(rows) == 3
+    assert all(row.split()[0] == row.split()[1] for row in rows), "the same checkpoint says the same"
+    assert "clip judged 4 photos by '강아지' in " in said.err
+    assert main(["search", "query", "--image", "0.png", *judge, *flags]) == 0
+    assert capsys.readouterr().out.split()[:2] == ["score", "photo"]
 
 
 @pytest.mark.parametrize("words", [[], ["개", "--image", "a.jpg"]])

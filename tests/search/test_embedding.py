@@ -1,5 +1,6 @@
 """Photos have Hugging Face's vectors, whichever others they are read with, and what is no photo is told apart."""
 
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from transformers import AutoImageProcessor, AutoModel
 from pipelines.core.clip import load_clip
 from pipelines.core.images import list_images
 from pipelines.core.runner import Runner
-from pipelines.search.embedding import CHUNK, PhotoFile, PhotoReader, photo_id
+from pipelines.search.embedding import CHUNK, PhotoFile, PhotoReader, photo_id, photo_path
 from tests.search.conftest import QUIET, draw
 
 CLIP = Path("mini/weights/clip")
@@ -122,3 +123,10 @@ def test_a_file_that_is_gone_fails_alone(tmp_path, siglip_folder):
 
 def test_an_id_is_the_path_in_the_folder_in_nfc():
     assert photo_id(Path("/a/\u1100\u1161/1.jpg"), Path("/a")) == "\uac00/1.jpg"
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_an_id_leads_to_its_file_however_that_writes_hangul(form, tmp_path):
+    path = draw(tmp_path / unicodedata.normalize(form, "여행") / unicodedata.normalize(form, "강아지.png"), 0)
+    assert photo_path(tmp_path, photo_id(path, tmp_path)).read_bytes() == path.read_bytes()
+    assert photo_path(tmp_path, "없는.png") == tmp_path / "없는.png"

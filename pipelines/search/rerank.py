@@ -1,0 +1,156 @@
+"""Judges the photos that a search found once more, by a slower and better network, and puts them in its order."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import BlipForImageTextRetrieval, BlipProcessor
+
+from pipelines.core.clip import load_clip
+from pipelines.core.errors import ConfigError
+from pipelines.core.preprocess import PreprocessSpec, normalise, resize, spec_of_processor
+from pipelines.core.pretrained import load_network, load_processor
+from pipelines.core.runner import Batch, BatchModel, Runner
+from pipelines.search.embedding import photo_path
+from pipelines.search.nearest import Match
+from pipelines.search.photos import least_side, read_photo
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A photo, and what is asked for."""
+
+    photo: Path
+    text: str
+
+
+@dataclass(frozen=True)
+class Reranked:
+    """What became of a search's photos."""
+
+    matches: list[Match]
+    """All of them: those that were judged, the best first, then the others in the order in which they were found."""
+    text: str
+    """What the judge was asked."""
+    failed: dict[str, str]
+    """Id -> why a photo was not judged."""
+    seconds: float
+
+
+class Judge(BatchModel[Pair, float], Protocol):
+    """A BatchModel over pairs: the better a photo shows what is asked for, the higher its score."""
+
+    tokenizer: Any
+
+
+class BlipMatcher:
+    """The probability, 0 to 1, that a photo and an English text belong together, by the matching head of BLIP."""
+
+    dtypes = frozenset({torch.float32, torch.float16})
+
+    def __init__(self, folder: Path) -> None:
+        """Loads a checkpoint folder of BlipForImageTextRetrieval. Raises CheckpointError."""
+        self.module = load_network(BlipForImageTextRetrieval, folder, ("blip",))
+        processor = load_processor(BlipProcessor, folder)
+        self.spec, self.tokenizer = spec_of_processor(processor.image_processor), processor.tokenizer
+        self.longest: int = self.module.config.text_config.max_position_embeddings
+
+    def prepare(self, pairs: Sequence[Pair]) -> Batch:
+        """`pixels`, uint8 (B, 3, H, W), `input_ids` and `attention_mask`, int64 (B, L), padded on the right."""
+        # Padded here, for a tokenizer that pads changes its own state, which several threads must not do at once.
+        read = self.tokenizer([pair.text for pair in pairs], truncation=True, max_length=self.longest)["input_ids"]
+        tokens = [torch.tensor(ids) for ids in read]
+        return {
+            "pixels": _pixels(pairs, self.spec),
+            "input_ids": pad_sequence(tokens, batch_first=True, padding_value=self.tokenizer.pad_token_id),
+            "attention_mask": pad_sequence([torch.ones_like(ids) for ids in tokens], batch_first=True),
+        }
+
+    def predict(self, batch: Batch) -> list[float]:
+        """One probability a pair."""
+        values = normalise(batch["pixels"], self.spec, next(self.module.parameters()).dtype)
+        # What forward() of the network does; but that makes a mask on the CPU, wherever the network is.
+        seen = self.module.vision_model(pixel_values=values).last_hidden_state
+        read = self.module.text_encoder(
+            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], encoder_hidden_states=seen
+        ).last_hidden_state
+        chances: Tensor = self.module.itm_head(read[:, 0]).float().softmax(-1)
+        return chances[:, 1].tolist()
+
+
+class ClipMatcher:
+    """The cosine, -1 to 1, of a photo and a text by a CLIP-like checkpoint: a larger one than the album's."""
+
+    def __init__(self, folder: Path) -> None:
+        """Loads a checkpoint folder as `load_clip` does. Raises CheckpointError."""
+        self.images, self.texts = load_clip(folder)
+        self.module, self.dtypes, self.tokenizer = self.images.module, self.images.dtypes, self.texts.tokenizer
+
+    def prepare(self, pairs: Sequence[Pair]) -> Batch:
+        """`pixels`, uint8 (B, 3, H, W), the distinct `texts`, and `place`, int64 (B): which of them a pair has."""
+        distinct = list(dict.fromkeys(pair.text for pair in pairs))
+        place = torch.tensor([distinct.index(pair.text) for pair in pairs])
+        return {"pixels": _pixels(pairs, self.images.spec), "place": place, "texts": self.texts.prepare(distinct)}
+
+    def predict(self, batch: Batch) -> list[float]:
+        """One cosine a pair."""
+        device = batch["pixels"].device
+        texts = {name: value.to(device) for name, value in batch["texts"].items()}
+        of_photos = torch.stack(list(self.images.predict({"pixels": batch["pixels"]})))
+        of_texts = torch.stack(list(self.texts.predict(texts)))[batch["place"].cpu()]
+        return (of_photos * of_texts).sum(-1).tolist()
+
+
+RERANKERS: dict[str, Callable[[Path], Judge]] = {"itm": BlipMatcher, "clip": ClipMatcher}
+"""The judges by name; each takes a checkpoint folder."""
+
+
+def load_judge(name: str, folder: Path) -> Judge:
+    """The judge `name` on a checkpoint folder. Raises ConfigError for an unknown name, CheckpointError."""
+    if name not in RERANKERS:
+        raise ConfigError(f"expected a judge for `rerank` ({', '.join(RERANKERS)}), found `{name}`")
+    return RERANKERS[name](folder)
+
+
+def rerank(
+    judge: BatchModel[Pair, float], runner: Runner, text: str, matches: Sequence[Match], folder: Path
+) -> Reranked:
+    """Photos of `folder` in the order of a judge that is asked `text`; equals stay as they were found."""
+    started = time.perf_counter()
+    pairs = [Pair(photo_path(folder, match.id), text) for match in matches]
+    judged, failed, rest = [], {}, []
+    for match, outcome in zip(matches, runner.run(judge, pairs, "rerank"), strict=True):
+        if outcome.result is None:
+            failed[match.id] = outcome.error
+            rest.append(match)
+        else:
+            judged.append((outcome.result, match))
+    judged.sort(key=lambda pair: -pair[0])
+    ordered = [replace(match, judged=score) for score, match in judged]
+    return Reranked([*ordered, *rest], text, failed, time.perf_counter() - started)
+
+
+def say_reranked(found: Reranked, judge: str) -> None:
+    """What was judged, how long it took, and what could not be, on standard error."""
+    count = len(found.matches) - len(found.failed)
+    print(f"{judge} judged {count} photos by {found.text!r} in {found.seconds:.1f} s (--rerank)", file=sys.stderr)
+    if found.failed:
+        print(f"{len(found.failed)} photos could not be judged and come last:", file=sys.stderr)
+    for key, reason in list(found.failed.items())[:SHOWN]:
+        print(f"  {key}: {reason}", file=sys.stderr)
+    if len(found.failed) > SHOWN:
+        print(f"  and {len(found.failed) - SHOWN} more", file=sys.stderr)
+
+
+def _pixels(pairs: Sequence[Pair], spec: PreprocessSpec) -> Tensor:
+    """uint8 (B, 3, H, W), resized; JPEGs are decoded at a reduced size, as for an album."""
+    least = least_side(spec)
+    return torch.stack([resize(read_photo(pair.photo, least).pixels, spec) for pair in pairs])
