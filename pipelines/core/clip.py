@@ -61,12 +61,13 @@ class ClipTexts:
         self.tokenizer = load_processor(AutoTokenizer, folder)
         self.longest: int = module.config.text_config.max_position_embeddings
         self.fixed = module.config.model_type != "clip"
-        """SigLIP was trained on texts padded to its longest, without a mask, and reads others worse."""
+        """SigLIP was trained on lower-case texts padded to its longest, without a mask, and reads others worse."""
 
     def prepare(self, texts: Sequence[str]) -> Batch:
         """`input_ids` (B, L), int64, padded on the right; texts that are too long lose their end."""
         # Padded here, for a tokenizer that pads changes its own state, which several threads must not do at once.
-        tokens = [self._cut(ids) for ids in self.tokenizer(list(texts))["input_ids"]]
+        texts = [text.lower() for text in texts] if self.fixed else list(texts)  # SigLIP 2's tokenizer may not do it
+        tokens = [self._cut(ids) for ids in self.tokenizer(texts)["input_ids"]]
         if self.fixed:
             tokens[0] = F.pad(tokens[0], (0, self.longest - len(tokens[0])), value=self.tokenizer.pad_token_id)
         batch: Batch = {"input_ids": pad_sequence(tokens, batch_first=True, padding_value=self.tokenizer.pad_token_id)}

@@ -67,6 +67,12 @@ def test_texts_have_hugging_faces_vectors(folder):
     assert (vectors(texts, TEXTS) * expected).sum(-1).min() > 0.9999
 
 
+def test_capitals_change_nothing(folder):
+    _, texts = load_clip(folder)
+    small, large = vectors(texts, ["two dogs", "Two DOGS"])
+    assert torch.equal(small, large)
+
+
 def test_a_text_has_the_same_vector_in_any_batch(folder):
     _, texts = load_clip(folder)
     together, alone = (vectors(texts, TEXTS, batch) for batch in (len(TEXTS), 1))
