@@ -10,8 +10,10 @@ from typing import Any
 
 import lancedb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import torch
+from pyarrow import compute
 from torch import Tensor
 
 from pipelines.core.errors import InputError
@@ -24,6 +26,8 @@ KEPT = timedelta(hours=1)
 """How long what was merged or replaced stays on disk, for those who are just reading it."""
 IDS_AT_ONCE = 500
 """Ids named in one SQL condition."""
+ROWS_AT_ONCE = 100_000
+"""Rows that Lance hands over at a time; its own 1,024 take ten times as long for numbers alone."""
 
 Row = Mapping[str, Any]
 """Column -> value of one photo."""
@@ -63,9 +67,11 @@ class Vectors:
     ids: Sequence[str]
     matrix: Tensor
     """float16 (N, D), unit vectors."""
+    rows: npt.NDArray[np.uint64]
+    """Lance's number of each row, (N,); good for one version of the table."""
 
     def __post_init__(self) -> None:
-        if self.matrix.ndim != 2 or len(self.matrix) != len(self.ids):
+        if self.matrix.ndim != 2 or not len(self.matrix) == len(self.ids) == len(self.rows):
             raise ValueError(f"expected a vector an id, found {tuple(self.matrix.shape)} for {len(self.ids)} ids")
 
 
@@ -91,14 +97,21 @@ class Album:
         return {row["id"]: (states[row["id"]], row["reason"]) for row in reasons}
 
     def vectors(self) -> Vectors:
-        """The vectors as they are now; read again only where the album has changed."""
-        version = self.photos.version
+        """The vectors as they are now, to be kept; read again only where the album has changed."""
+        version = self.photos.version  # before they are read: what changes meanwhile is read again the next time
         if self._loaded is None or self._loaded[0] != version:
-            table = self.photos.search().select(["id", "vector"]).to_arrow().sort_by("id").combine_chunks()
-            flat = pa.concat_arrays(chunk.flatten() for chunk in table["vector"].chunks) if len(table) else []
-            matrix = np.array(flat, dtype=np.float16).reshape(len(table), _width(self.photos.schema))
-            self._loaded = version, Vectors(table["id"].to_pylist(), torch.from_numpy(matrix))
+            self._loaded = version, self.read(self.photos.search())
         return self._loaded[1]
+
+    def read(self, query: Any, where: str | None = None, also: Sequence[str] = ()) -> Vectors:  # noqa: ANN401 - Lance's
+        """The vectors of what a query finds of the photos for which an SQL condition over the columns holds.
+
+        `also`: more columns that Lance wants to be named. Raises InputError.
+        """
+        table = _matching(query, where, ["_rowid", "id", "vector", *also]).sort_by("id").combine_chunks()
+        flat = [chunk.flatten().to_numpy() for chunk in table["vector"].chunks]
+        matrix = np.concatenate([np.empty(0, np.float16), *flat]).reshape(len(table), _width(self.photos.schema))
+        return Vectors(table["id"].to_pylist(), torch.from_numpy(matrix), table["_rowid"].to_numpy())
 
     def rows(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, Row]:
         """Id -> the named columns of the photos that there are."""
@@ -110,11 +123,22 @@ class Album:
 
     def ids(self, where: str) -> set[str]:
         """The ids of the photos for which an SQL condition over the columns holds. Raises InputError."""
-        try:
-            return set(self.photos.search().where(where).select(["id"]).to_arrow()["id"].to_pylist())
-        except (ValueError, RuntimeError, OSError) as error:
-            reason = str(error).splitlines()[0][:300]
-            raise InputError(f"expected a condition over the album's columns, found {where!r}: {reason}") from None
+        return set(_matching(self.photos.search(), where, ["id"])["id"].to_pylist())
+
+    def places(self, where: str) -> tuple[Vectors, Tensor]:
+        """The vectors, and the places (int64, rising) of those for which an SQL condition holds. Raises InputError."""
+        while True:
+            before = self.photos.version
+            vectors = self.vectors()
+            rows = _matching(self.photos.search(), where, ["_rowid"])["_rowid"].combine_chunks()
+            if before == self.photos.version:  # else the numbers may be those of other photos
+                chosen = compute.is_in(pa.array(vectors.rows), value_set=rows).to_numpy(zero_copy_only=False)
+                return vectors, torch.from_numpy(np.flatnonzero(chosen))
+
+    def count(self, where: str) -> int:
+        """For how many photos an SQL condition over the columns holds. Raises InputError."""
+        with _asked(where):
+            return int(self.photos.count_rows(where))
 
     def put(self, photos: Sequence[Row], unreadable: Sequence[Row]) -> None:
         """Writes photos and files that could not be read, in place of what was known of them; each table whole or not.
@@ -253,6 +277,24 @@ def _table(path: Path, name: str) -> Any:  # noqa: ANN401 - a Lance table
 def _made(path: Path, name: str, schema: pa.Schema) -> Any:  # noqa: ANN401 - a Lance table
     mode = "create" if _table(path, name) is None else "overwrite"
     return _store(path).create_table(name, schema=schema, mode=mode)
+
+
+@contextmanager
+def _asked(where: str) -> Iterator[None]:
+    """Turns what Lance says of a condition into an InputError."""
+    try:
+        yield
+    except (ValueError, RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0][:300]
+        raise InputError(f"expected a condition over the album's columns, found {where!r}: {reason}") from None
+
+
+def _matching(query: Any, where: str | None, columns: Sequence[str]) -> pa.Table:  # noqa: ANN401 - a Lance query
+    """The named columns of what a query finds, where an SQL condition holds. Raises InputError."""
+    if where is None:
+        return query.select(list(columns)).to_batches(batch_size=ROWS_AT_ONCE).read_all()
+    with _asked(where):
+        return query.where(where).select(list(columns)).to_batches(batch_size=ROWS_AT_ONCE).read_all()
 
 
 def _states(table: Any) -> dict[str, FileState]:  # noqa: ANN401 - a Lance table

@@ -14,7 +14,9 @@ from pipelines.core.images import list_images
 from pipelines.core.runner import Outcome, Runner
 from pipelines.core.stopping import Stop
 from pipelines.search.album import About, Album, Row, make_album, open_album, writing
+from pipelines.search.approximate import make_index, wants_index
 from pipelines.search.embedding import PhotoFile, PhotoReader, Reading, photo_id
+from pipelines.search.nearest import EXACT
 from pipelines.search.settings import SearchConfig
 
 MOST_AT_ONCE, LONGEST = 256, 10.0
@@ -59,11 +61,17 @@ def index(
         report = Report(path, gone=len(gone), failed=failed)
         if album is not None:
             album.drop(gone)
+        runner = Runner(config.runner, stop)
         if due or album is None:
             images, _ = load_clip(checkpoint)
             album = album or make_album(path, images.width, about)
-            add(album, Runner(config.runner, stop).run(PhotoReader(images), due, "photos"), report, at_once)
+            add(album, runner.run(PhotoReader(images), due, "photos"), report, at_once)
             album.tidy()
+        if wants_index(album, EXACT) and not runner.stop.due():
+            print(
+                f"{path}: the index of {len(album)} photos is brought up to date, which takes minutes", file=sys.stderr
+            )
+            make_index(album)
         report.failed |= {key: reason for key, (_, reason) in album.refused().items()}
         report.photos = len(album)
     return report

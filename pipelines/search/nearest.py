@@ -2,11 +2,19 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from pipelines.search.album import Album
+from pipelines.search.album import Album, Vectors
+from pipelines.search.approximate import likely
 from pipelines.search.exact import most_similar
+
+EXACT = 100_000
+"""Photos of an album that are all compared: in 10 ms, and held in memory, in 0.1 GB for 512 numbers each."""
+FEW = 2_000
+"""Photos left by a condition on a larger album that are all compared. They are read for it, some 15 microseconds each:
+beyond as many, the whole index is looked through sooner."""
+SPARE = 50
+"""Photos that are compared in full beside as many as are wanted: the index knows vectors by 8 bits a number."""
 
 
 @dataclass(frozen=True)
@@ -16,22 +24,33 @@ class Match:
     id: str
     score: float
     """Cosine, -1 to 1; how high a good one is depends on the model."""
+    alike: tuple[str, ...] = ()
+    """Ids of the near-duplicates that stand under it, the best first."""
     judged: float | None = None
     """What a second judge says, where one was asked: the higher the better."""
 
 
-def nearest(album: Album, vector: Tensor, top: int, where: str | None = None) -> list[Match]:
+def nearest(album: Album, vector: Tensor, top: int, where: str | None = None, exact: int = EXACT) -> list[Match]:
     """The `top` photos nearest to a unit vector (D,), the best first, of those for which `where` holds.
 
-    Exact: every vector is compared, in float32. `where` is an SQL condition over the album's columns; it is applied
-    first, so that the best of a narrow choice are never missed. Raises InputError for a condition that is none.
+    `where` is an SQL condition over the album's columns; it is applied first, so that the best of a narrow choice are
+    never missed. Every vector is compared, in float32, in an album of at most `exact` photos, or where `where` leaves
+    at most FEW; else those that the album's index proposes. Raises InputError for a condition that is none.
     """
-    vectors = album.vectors()
-    ids, matrix = vectors.ids, vectors.matrix
-    if where is not None:
-        wanted = album.ids(where)
-        places = [place for place, key in enumerate(ids) if key in wanted]
-        ids, matrix = [ids[place] for place in places], matrix[torch.tensor(places, dtype=torch.int64)]
-    found = most_similar(vector[None], matrix, top)
+    among = None
+    if len(album) > exact:
+        vectors = _proposed(album, vector, top, where)
+    elif where is None:
+        vectors = album.vectors()
+    else:
+        vectors, among = album.places(where)
+    found = most_similar(vector[None], vectors.matrix, top, among)
     pairs = zip(found.places[0].tolist(), found.scores[0].tolist(), strict=True)
-    return [Match(ids[place], score) for place, score in pairs]
+    return [Match(vectors.ids[place], score) for place, score in pairs]
+
+
+def _proposed(album: Album, vector: Tensor, top: int, where: str | None) -> Vectors:
+    """What to compare of a large album: all that a narrow condition leaves, else what the index finds."""
+    if where is not None and album.count(where) <= FEW:
+        return album.read(album.photos.search(), where)
+    return likely(album, vector, top + SPARE, where)

@@ -171,4 +171,4 @@ def test_albums_are_listed(tmp_path, album):
 
 def test_a_vector_an_id():
     with pytest.raises(ValueError, match="a vector an id"):
-        Vectors(["a"], torch.zeros(2, 4))
+        Vectors(["a"], torch.zeros(2, 4), np.zeros(1, np.uint64))

@@ -32,6 +32,14 @@ def test_a_condition_is_applied_first(album, where, expected):
     assert [match.id for match in nearest(album, QUERY, 10, where)] == expected
 
 
+def test_a_condition_follows_the_album(album):
+    assert len(nearest(album, QUERY, 10, "colour = 'blue'")) == 3
+    album.drop(["1"])
+    album.put([row("9", vector=UNIT[0], colour="blue"), row("2", vector=UNIT[1], colour="red")], [])
+    album.photos.optimize()  # which numbers the rows anew
+    assert [match.id for match in nearest(album, QUERY, 10, "colour = 'blue'")] == ["9", "3"]
+
+
 def test_an_empty_album_has_none(tmp_path):
     assert nearest(make_album(tmp_path / "empty", 4, ABOUT), QUERY, 3) == []
 

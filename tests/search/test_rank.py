@@ -44,8 +44,8 @@ def test_each_distinct_query_has_its_best_photos(folder, siglip_folder, capsys):
     (word,) = runner.run(texts, ["cats"])
     scores = (torch.stack([outcome.result for outcome in pictures]) @ word.result).tolist()
     best = sorted(zip(scores, ids, strict=True), reverse=True)[:2]
-    assert [(row["score"], row["image"]) for row in rows if row["caption"] == "cats"] == [
-        (f"{score:.6f}", name) for score, name in best
+    assert [(float(row["score"]), row["image"]) for row in rows if row["caption"] == "cats"] == [
+        (pytest.approx(score, abs=2e-6), name) for score, name in best
     ]
     assert "broken.jpg: " in capsys.readouterr().err
     assert json.loads((folder / "search.json").read_text(encoding="utf-8"))["blanks"][0]["id"] == "broken.jpg"

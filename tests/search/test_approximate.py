@@ -1,0 +1,149 @@
+"""The index of a large album proposes what is nearest, and what is not in it yet."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from pipelines.core.errors import InputError
+from pipelines.search.album import make_album, open_album, photo_schema
+from pipelines.search.approximate import INDEX, MOST_NEW, likely, make_index, wants_index
+from pipelines.search.exact import most_similar
+from pipelines.search.nearest import nearest
+from tests.search.test_album import ABOUT, row
+
+COUNT, WIDTH = 4000, 16
+RARE = ["0007", "1003", "1998", "2555", "3999"]
+
+
+def unit(count, seed):
+    return torch.nn.functional.normalize(
+        torch.randn(count, WIDTH, generator=torch.Generator().manual_seed(seed)), dim=1
+    )
+
+
+QUERIES = unit(20, 1)
+
+
+def add(album, ids, vectors):
+    """Puts photos in by Arrow, which a test of thousands needs."""
+    schema = photo_schema(WIDTH, ABOUT)
+    known = {
+        "id": pa.array(ids),
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.half().numpy().ravel()), WIDTH),
+        "colour": pa.array(["red" if key in RARE else "blue" if int(key) % 2 else "grey" for key in ids]),
+    }
+    album.photos.add(pa.table([known.get(f.name, pa.nulls(len(ids), f.type)) for f in schema], schema=schema))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """An album with an index, not to be written to."""
+    folder = tmp_path_factory.mktemp("large") / "one"
+    album = make_album(folder, WIDTH, ABOUT)
+    add(album, [f"{number:04}" for number in range(COUNT)], unit(COUNT, 0))
+    make_index(album)
+    return folder
+
+
+@pytest.fixture
+def album(folder):
+    return open_album(folder)
+
+
+def by_hand(album, query, top, where=None):
+    """The ids that comparing with every photo finds."""
+    vectors = album.read(album.photos.search(), where)
+    return [vectors.ids[place] for place in most_similar(query[None], vectors.matrix, top).places[0].tolist()]
+
+
+def found(album, query, top, where=None):
+    return [match.id for match in nearest(album, query, top, where, exact=10)]
+
+
+def test_a_large_album_finds_most_of_the_nearest(album):
+    same = sum(len(set(found(album, query, 10)) & set(by_hand(album, query, 10))) for query in QUERIES)
+    assert 0.4 < same / (10 * len(QUERIES)) < 1  # the vectors are random: nothing is harder
+
+
+def test_lances_own_search_loses_photos_under_a_narrow_condition_and_ours_none(album):
+    where = "colour = 'red'"
+    theirs = [len(album.photos.search(query.numpy()).where(where).limit(10).to_list()) for query in QUERIES]
+    assert min(theirs) < len(RARE)
+    for query in QUERIES:
+        assert found(album, query, 10, where) == by_hand(album, query, 10, where)
+        assert len(found(album, query, 10, where)) == len(RARE)
+
+
+def test_under_a_condition_that_leaves_many_hardly_one_is_lost(album):
+    """Even where all that it leaves is far from the query, as in the second; only rounding to 8 bits may lose one."""
+    missed = 0
+    for query in QUERIES:
+        far = by_hand(album, query, COUNT)[COUNT // 2 :]
+        for where in ("colour = 'blue'", f"id IN ({', '.join(repr(key) for key in far)})"):
+            missed += len(set(by_hand(album, query, 10, where)) - set(likely(album, query, 60, where).ids))
+    assert missed <= 0.01 * 2 * 10 * len(QUERIES)
+
+
+def test_scores_are_those_of_comparing(album):
+    vectors = album.vectors()
+    for match in nearest(album, QUERIES[0], 5, exact=10):
+        expected = vectors.matrix[vectors.ids.index(match.id)].float() @ QUERIES[0]
+        assert match.score == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_more_than_there_are(album):
+    assert sorted(found(album, QUERIES[0], COUNT + 5)) == album.vectors().ids
+
+
+def test_no_condition_is_refused(album):
+    with pytest.raises(InputError, match="condition"):
+        found(album, QUERIES[0], 3, "colour is")
+
+
+def test_what_came_later_is_found_and_what_went_is_not(tmp_path):
+    album = make_album(tmp_path / "one", WIDTH, ABOUT)
+    add(album, [f"{number:04}" for number in range(500)], unit(500, 0))
+    make_index(album)
+    best, *_ = by_hand(album, QUERIES[0], 1)
+    album.drop([best])
+    assert best not in found(album, QUERIES[0], 10)
+    album.put([{**row("new", colour="blue"), "vector": QUERIES[0].half().numpy()}], [])
+    assert album.photos.index_stats(INDEX).num_unindexed_rows == 1
+    assert found(album, QUERIES[0], 10)[0] == "new" == found(album, QUERIES[0], 10, "colour = 'blue'")[0]
+    make_index(album)
+    assert album.photos.index_stats(INDEX).num_unindexed_rows == 0
+    assert found(album, QUERIES[0], 10)[0] == "new" and best not in found(album, QUERIES[0], 10)
+
+
+def test_a_large_album_without_an_index_is_compared(tmp_path):
+    album = make_album(tmp_path / "one", WIDTH, ABOUT)
+    add(album, [f"{number:04}" for number in range(500)], unit(500, 0))
+    assert found(album, QUERIES[0], 10) == by_hand(album, QUERIES[0], 10)
+
+
+def test_when_an_album_wants_an_index(tmp_path):
+    album = make_album(tmp_path / "one", WIDTH, ABOUT)
+    add(album, [f"{number:05}" for number in range(300)], unit(300, 0))
+    assert not wants_index(album, 300) and wants_index(album, 299)
+    make_index(album)
+    assert not wants_index(album, 299)
+    add(album, [f"{number:05}" for number in range(300, 300 + MOST_NEW)], unit(MOST_NEW, 1))
+    assert not wants_index(album, 299)
+    add(album, ["99999"], unit(1, 2))
+    assert wants_index(album, 299)
+    make_index(album)
+    assert not wants_index(album, 299)
+
+
+def test_a_note_leaves_photos_in_the_index(tmp_path):
+    album = make_album(tmp_path / "one", WIDTH, ABOUT)
+    add(album, [f"{number:04}" for number in range(500)], unit(500, 0))
+    make_index(album)
+    best, *_ = by_hand(album, QUERIES[0], 1)
+    album.note([{"id": best, "caption": "개"}])
+    assert found(album, QUERIES[0], 5)[0] == best
+    assert np.isclose(
+        nearest(album, QUERIES[0], 1, "caption = '개'", exact=10)[0].score,
+        (album.vectors().matrix.float() @ QUERIES[0]).max(),
+    )
