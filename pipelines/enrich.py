@@ -73,6 +73,7 @@ def enrich(config: SearchConfig, again: bool = False, stop: Stop | None = None) 
     from pipelines.caption.pipeline import CaptionPipeline
     from pipelines.detect.pipeline import DetectPipeline
     from pipelines.search.asking import find_album
+    from pipelines.search.captions import index_captions
 
     album, runner, wanted = find_album(config), Runner(config.runner, stop), config.enrich
     with writing(album.path):
@@ -94,6 +95,7 @@ def enrich(config: SearchConfig, again: bool = False, stop: Stop | None = None) 
             if due:
                 of_counts = counts(DetectPipeline(counting, runner), due, counted)
         report.captioned = write(album, of_captions, report)
+        index_captions(album)
         report.counted = write(album, of_counts, report)
         album.tidy()
     return report

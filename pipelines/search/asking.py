@@ -1,23 +1,31 @@
-"""`search query`: an album's photos by words, or by a photo."""
+"""`search query`: an album's photos by words, by a photo or by both, of those for which a condition holds."""
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import torch
 from torch import Tensor, from_numpy
 
 from pipelines.core import checkpoints
 from pipelines.core.clip import load_clip
 from pipelines.core.errors import ImageError, InputError
+from pipelines.core.lexicon import read_lexicon
 from pipelines.core.runner import Runner
 from pipelines.search.album import Album, album_names, open_album
+from pipelines.search.captions import marked_captions
+from pipelines.search.combining import combined
+from pipelines.search.counted import counted_kinds, counted_names
 from pipelines.search.embedding import PhotoFile, PhotoReader, photo_id
-from pipelines.search.nearest import Match, nearest
+from pipelines.search.filters import parse
+from pipelines.search.fusion import mixed
+from pipelines.search.nearest import Match
 from pipelines.search.queries import Queries
 from pipelines.search.rerank import Judge, Reranked, load_judge, rerank
 from pipelines.search.settings import SearchConfig
-from pipelines.search.words import take_apart
+from pipelines.search.words import check_text, take_apart
 
 
 def find_album(config: SearchConfig) -> Album:
@@ -55,22 +63,36 @@ class Asking:
         """Of the setting `rerank`, once it was asked."""
         self.album, self.reader, self.runner = album, PhotoReader(images), Runner(config.runner)
         self.queries = Queries(texts, self.runner, config.translate, config.translation)
+        self._counted: tuple[int, Mapping[str, str]] | None = None
 
-    def by_words(self, query: str, top: int, where: str | None = None) -> list[Match]:
-        """The photos that show what a query says. Raises InputError."""
-        return nearest(self.album, self.queries.vectors([query])[0], top, where)
+    def ask(self, words: str | None, photo: str | None, top: int, where: str | None = None) -> list[Match]:
+        """The photos that show what words say (`바다 -사람`), look like a photo, or both, the best first.
 
-    def by_photo(self, photo: str, top: int, where: str | None = None) -> list[Match]:
-        """The photos most like one of the album, given by id or by path, or like any file; itself is left out.
-
-        Raises ImageError where it is no photo.
+        The photo is one of the album, given by id or by path, which is then left out, or any file. `where` is a
+        condition as `filters` reads it. Raises InputError for what is none of these, ImageError for no photo.
         """
-        key, vectors = self._id(photo), self.album.vectors()
-        if key is not None and key in vectors.ids:
-            vector = vectors.matrix[list(vectors.ids).index(key)].float()
-            found = nearest(self.album, vector, top + 1, where)
-            return [match for match in found if match.id != key][:top]
-        return nearest(self.album, self._read(Path(photo).expanduser()), top, where)
+        condition = None if where is None else parse(where, self.counted())
+        asked = take_apart(words or "", self.counted())
+        shown: list[Tensor] = []
+        weights: list[float] = []
+        key = None
+        if photo is None:
+            check_text(asked)
+        else:
+            key, vector = self._photo(photo)
+            shown, weights = [vector], [self.config.photo_weight]
+        if asked.text:
+            shown, weights = [*shown, self.queries.vectors([asked.text])[0]], [*weights, 1 - self.config.photo_weight]
+        minus = self.queries.vectors(asked.minus) if asked.minus else torch.empty(0)
+        vector = mixed(torch.stack(shown), weights, minus)
+        return combined(self.album, vector, asked, top, condition, self.config.fold, key)
+
+    def counted(self) -> Mapping[str, str]:
+        """What the objects that were counted may be called -> the album's name of them; read where it has changed."""
+        version = self.album.photos.version
+        if self._counted is None or self._counted[0] != version:
+            self._counted = version, counted_names(counted_kinds(self.album), read_lexicon())
+        return self._counted[1]
 
     def reranked(self, query: str, matches: Sequence[Match]) -> Reranked:
         """What a query found, in the order of the judge that the settings name. Raises ConfigError, CheckpointError."""
@@ -78,6 +100,14 @@ class Asking:
             self.judge = load_judge(str(self.config.rerank), checkpoints.resolve(str(self.config.rerank_checkpoint)))
         (text,) = self.queries.asked([take_apart(query, {}).text or query], self.judge.tokenizer)
         return rerank(self.judge, self.runner, text, matches, Path(self.album.about.folder))
+
+    def _photo(self, photo: str) -> tuple[str | None, Tensor]:
+        """A photo's unit vector, and its id where it is one of the album."""
+        key = self._id(photo)
+        rows = {} if key is None else self.album.rows([key], ["vector"])
+        if key in rows:
+            return key, torch.tensor(np.array(rows[key]["vector"], np.float32))
+        return None, self._read(Path(photo).expanduser())
 
     def _id(self, photo: str) -> str | None:
         """The id that a photo of the album would have; None for a file elsewhere."""
@@ -98,11 +128,36 @@ class Asking:
         return from_numpy(outcome.result.vector).float()
 
 
-def as_json(matches: Sequence[Match], album: Album) -> str:
-    """The matches as JSON: path, id in the album, score, and what a judge said where one was asked."""
+def as_json(matches: Sequence[Match], album: Album, words: Sequence[str] = ()) -> str:
+    """The matches as JSON: path, id in the album, score, and what else there is to say.
+
+    That is `judged`, what a judge said, `alike`, the ids of near-duplicates, `caption`, and `marks`, where it has the
+    words, from the first character to before the second.
+    """
     folder = Path(album.about.folder)
-    rows: list[dict[str, str | float]] = []
+    captions = marked_captions(album, [each.id for each in matches], words)
+    rows: list[dict[str, object]] = []
     for each in matches:
-        judged = {} if each.judged is None else {"judged": round(each.judged, 6)}
-        rows.append({"path": str(folder / each.id), "id": each.id, "score": round(each.score, 6), **judged})
+        row: dict[str, object] = {"path": str(folder / each.id), "id": each.id, "score": round(each.score, 6)}
+        row |= {} if each.judged is None else {"judged": round(each.judged, 6)}
+        row |= {"alike": each.alike} if each.alike else {}
+        if each.id in captions:
+            marks = [(span.start, span.end) for span in captions[each.id].spans]
+            row |= {"caption": captions[each.id].caption, "marks": marks}
+        rows.append(row)
     return json.dumps(rows, ensure_ascii=False, indent=2)
+
+
+def as_table(matches: Sequence[Match], album: Album, judge: str | None, words: Sequence[str] = ()) -> list[list[str]]:
+    """The matches as rows of text under a header; only columns in which something is said."""
+    folder = Path(album.about.folder)
+    captions = marked_captions(album, [each.id for each in matches], words)
+    columns = {
+        str(judge): ["" if each.judged is None else f"{each.judged:.3f}" for each in matches],
+        "score": [f"{each.score:.3f}" for each in matches],
+        "photo": [str(folder / each.id) for each in matches],
+        "alike": [f"+{len(each.alike)}" if each.alike else "" for each in matches],
+        "caption": [str(captions.get(each.id, "")) for each in matches],
+    }
+    said = {name: cells for name, cells in columns.items() if any(cells) or name in ("score", "photo")}
+    return [list(said), *map(list, zip(*said.values(), strict=True))]

@@ -28,6 +28,22 @@ class Span:
     """The character after it."""
 
 
+@dataclass(frozen=True)
+class Marked:
+    """A photo's caption, and where it has the words that were asked for."""
+
+    caption: str
+    spans: tuple[Span, ...]
+
+    def __str__(self) -> str:
+        """The caption with the words in brackets."""
+        parts, end = [], 0
+        for span in self.spans:
+            parts += [self.caption[end : span.start], "[", self.caption[span.start : span.end], "]"]
+            end = span.end
+        return "".join([*parts, self.caption[end:]])
+
+
 def index_captions(album: Album) -> None:
     """Indexes the captions, once; what is written later is found at once, and joins the index when it is optimized."""
     for column in CAPTIONS:
@@ -59,6 +75,15 @@ def by_caption(album: Album, words: Sequence[str], where: Condition | None = Non
     matching = album.ids(condition)
     scores = _scores(album, words, condition, len(matching)) if matching else {}
     return sorted(matching, key=lambda key: (-scores.get(key, 0.0), key))
+
+
+def marked_captions(album: Album, ids: Sequence[str], words: Sequence[str]) -> dict[str, Marked]:
+    """Id -> the caption of each photo that has one: the first, Korean or English, with one of the words in it."""
+    found: dict[str, Marked] = {}
+    for key, row in album.rows(ids, CAPTIONS).items():
+        captions = [Marked(row[column], tuple(marked(row[column], words))) for column in CAPTIONS if row[column]]
+        found |= {key: max(captions, key=lambda each: bool(each.spans))} if captions else {}
+    return found
 
 
 def marked(caption: str, words: Sequence[str]) -> list[Span]:

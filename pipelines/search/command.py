@@ -1,6 +1,8 @@
 """`python -m pipelines search ...`: finds photos by words or by a photo."""
 
 import argparse
+import shlex
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +12,17 @@ from pipelines.history import note_run
 from pipelines.search.settings import SearchConfig
 from pipelines.table import print_table
 
+WORDS = (
+    "what the photo shows, in Korean or English; a minus takes a word away, quotes keep words together, as in "
+    "'바다 -사람 -\"빨간 차\"'. Photos with all the words in their captions come up; a word is found as part of others "
+    "too, 눈 in 눈물"
+)
+WHERE = (
+    'a condition, such as "year = 2024 and dog >= 2". Names: year, month, date (2024-05-01, 2024-05), camera, folder, '
+    "name, caption, width, height, megapixels, size (3MB), orientation (portrait, landscape, square), colour, lat, "
+    "lon, and what `enrich` counted (dog, 강아지). Comparisons: = != < <= > >=, ~ (contains), in (..), between a and "
+    "b. Places: near(37.5, 127.0, 5km), box(south, west, north, east). Joined by and, or, not and parentheses"
+)
 CLASSIFY = "`search classify DIR --labels labels.txt` gives photos a class by its name, as the task `classify`."
 
 
@@ -20,22 +33,25 @@ def main(words: Sequence[str]) -> int:
     index = commands.add_parser("index", help="makes an album of a folder of photos, or brings it up to date")
     index.add_argument("folder", type=Path, help="the photos; searched with its subfolders")
     index.add_argument("--fresh", action="store_true", help="make the album anew, by another checkpoint for one")
-    query = commands.add_parser("query", help="finds an album's photos by words, or by a photo")
-    query.add_argument("words", nargs="?", help="what the photo shows, in Korean or English")
-    query.add_argument("--image", help="a photo, of the album or any file: finds those most like it")
+    query = commands.add_parser("query", help="finds an album's photos by words, by a photo, or by both")
+    query.add_argument("words", nargs="?", help=WORDS)
+    query.add_argument(
+        "--image", help="a photo, of the album or any file: finds those most like it, and like the words"
+    )
+    query.add_argument("--where", metavar="CONDITION", help=WHERE)
     query.add_argument("--json", action="store_true", help="print JSON")
     rank = commands.add_parser("rank", help="ranks a folder's photos for many queries, to be scored")
     for command in (index, query, rank):
         command.add_argument("--config", type=Path, default=Path("configs/search.yaml"), help="settings file (YAML)")
         add_flags(command, SearchConfig)
     arguments = parser.parse_args(list(words))
-    if arguments.command == "query" and (arguments.words is None) == (arguments.image is None):
-        query.error("expected words or --image, and not both")
+    if arguments.command == "query" and arguments.words is None and arguments.image is None:
+        query.error("expected words, --image or both")
     config = load_config(arguments.config, SearchConfig, given_flags(arguments))
     if arguments.command == "index":
         return _index(arguments.folder, config, arguments.fresh)
     if arguments.command == "query":
-        return _query(arguments.words, arguments.image, config, arguments.json)
+        return _query(arguments.words, arguments.image, arguments.where, config, arguments.json)
     return _rank(config)
 
 
@@ -52,32 +68,31 @@ def _index(folder: Path, config: SearchConfig, fresh: bool) -> int:
     return 0 if stop.signal is None else 128 + stop.signal
 
 
-def _query(words: str | None, image: str | None, config: SearchConfig, as_json: bool) -> int:
+def _query(words: str | None, image: str | None, where: str | None, config: SearchConfig, as_json: bool) -> int:
     from pipelines.search import asking
+    from pipelines.search.filters import spelled_out
     from pipelines.search.rank import say_translated
     from pipelines.search.rerank import say_reranked
+    from pipelines.search.words import take_apart
 
     album = asking.find_album(config)
     search = asking.Asking(album, config)
     if words is not None and config.rerank is not None:
-        found = search.reranked(words, search.by_words(words, max(config.top, config.rerank_first)))
+        first = search.ask(words, image, max(config.top, config.rerank_first), where)
+        found = search.reranked(words, first)
         say_reranked(found, config.rerank)
         matches = found.matches[: config.top]
     else:
-        matches = search.by_words(words, config.top) if words is not None else search.by_photo(image or "", config.top)
+        matches = search.ask(words, image, config.top, where)
     say_translated(search.queries, config.checkpoint)
+    asked = take_apart(words or "", search.counted())
+    if asked.counts and where is None:
+        exactly = " and ".join(map(spelled_out, asked.counts))
+        print(f"only photos in which so many were counted: --where {shlex.quote(exactly)}", file=sys.stderr)
     if as_json:
-        print(asking.as_json(matches, album))
+        print(asking.as_json(matches, album, asked.words))
     else:
-        folder = Path(album.about.folder)
-        rows: list[tuple[str, ...]] = [
-            ("score", "photo"),
-            *((f"{match.score:.3f}", str(folder / match.id)) for match in matches),
-        ]
-        if any(match.judged is not None for match in matches):
-            judged = ("" if match.judged is None else f"{match.judged:.3f}" for match in matches)
-            rows = [(first, *row) for first, row in zip((str(config.rerank), *judged), rows, strict=True)]
-        print_table(rows)
+        print_table(asking.as_table(matches, album, config.rerank, asked.words))
     return 0
 
 

@@ -1,14 +1,22 @@
 """What the kinds of objects that an album has counted may be called, in Korean and English, one and many."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from pipelines.core.lexicon import lexicon_key, look_up
+from pipelines.search.album import Album
 
 IRREGULAR = {
     "people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "geese": "goose",
     "feet": "foot", "teeth": "tooth", "oxen": "ox", "knives": "knife", "wolves": "wolf", "leaves": "leaf",
 }  # fmt: skip
 """Plurals that no ending tells."""
+
+
+def counted_kinds(album: Album) -> list[str]:
+    """What was counted in any photo of an album, sorted."""
+    texts = album.photos.search().where("counts IS NOT NULL").select(["counts"]).to_arrow()["counts"]
+    return sorted({kind for text in set(texts.to_pylist()) for kind in json.loads(text)})
 
 
 def counted_names(kinds: Iterable[str], lexicon: Mapping[str, str]) -> dict[str, str]:

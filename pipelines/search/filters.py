@@ -133,6 +133,12 @@ class Or:
 Condition: TypeAlias = Compare | Known | Near | Box | Not | And | Or
 
 
+def spelled_out(compare: Compare) -> str:
+    """A comparison of a count as a user may type it, such as `dog >= 2`."""
+    name = compare.subject.kind if isinstance(compare.subject, Counted) else compare.subject
+    return f"{_quoted(name)} {compare.operator} {compare.value:g}"
+
+
 def parse(text: str, counted: Mapping[str, str]) -> Condition:
     """The tree of a condition. `counted`: what objects may be called -> the album's name of them (`counted_names`).
 
@@ -269,7 +275,7 @@ class _Parser:
             return name
         kind = find_class(named.text, self.counted)
         if kind is None:
-            near = difflib.get_close_matches(name, [*NAMES, *self.counted], n=3, cutoff=0.5)
+            near = difflib.get_close_matches(name, [*NAMES, *self.counted], n=2, cutoff=0.6)
             hint = f"; did you mean {' or '.join(f'`{_quoted(each)}`' for each in near)}?" if near else ""
             nothing = "" if self.counted else "; no objects were counted in the album"
             raise self.error("a name that photos have, or an object that was counted", hint or nothing, named)

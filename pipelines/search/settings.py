@@ -65,6 +65,10 @@ class SearchConfig:
     """Name of the album. Without it `index` takes the name of the photos' folder, `query` the only album there is."""
     top: int = 10
     """Photos shown for a query (1 or more)."""
+    photo_weight: float = 0.5
+    """Of words and a photo together: how much the photo counts (between 0 and 1)."""
+    fold: float | None = 0.98
+    """Photos whose vectors' cosine is this or more (0 to 1) are shown as one, the best of them; null shows each."""
     rerank: str | None = None
     """Puts what words found in the order of a second judge: `itm` (BLIP's matching head), `clip` (a larger CLIP)."""
     rerank_checkpoint: str | None = None
@@ -78,6 +82,10 @@ class SearchConfig:
     def __post_init__(self) -> None:
         if self.top < 1:
             raise ValueError(f"top is at least 1, not {self.top}")
+        if not 0 < self.photo_weight < 1:
+            raise ValueError(f"photo_weight is between 0 and 1, not {self.photo_weight}")
+        if self.fold is not None and not 0 < self.fold <= 1:
+            raise ValueError(f"fold is above 0 and at most 1, or null, not {self.fold}")
         if self.rerank_first < 1:
             raise ValueError(f"rerank_first is at least 1, not {self.rerank_first}")
         if self.rerank is not None and self.rerank_checkpoint is None:

@@ -34,7 +34,8 @@ def take_apart(query: str, counted: Mapping[str, str]) -> Asked:
     that is not closed, or empty.
     """
     query = unicodedata.normalize("NFC", query.translate({ord("“"): '"', ord("”"): '"'}))
-    plus, minus = [], []
+    plus: list[str] = []
+    minus: list[str] = []
     for match in _PART.finditer(query):
         quoted = match["quoted"]
         if quoted is None and match["plain"].startswith('"'):

@@ -22,7 +22,7 @@ def asking(made_once, siglip_folder):
 
 
 def test_words_find_the_photos_whose_vectors_are_nearest(asking, siglip_folder):
-    found = asking.by_words("강아지 두 마리", 4)
+    found = asking.ask("강아지 두 마리", None, 4)
     vectors = asking.album.vectors()
     (outcome,) = Runner(QUIET).run(load_clip(siglip_folder)[1], ["강아지 두 마리"])
     scores = vectors.matrix.float() @ outcome.result
@@ -33,30 +33,30 @@ def test_words_find_the_photos_whose_vectors_are_nearest(asking, siglip_folder):
 
 
 def test_a_photo_of_the_album_finds_others_by_id_or_path(asking, made_once):
-    by_id = asking.by_photo("여행/1.png", 10)
-    assert by_id == asking.by_photo(str(made_once / "photos" / "여행" / "1.png"), 10)
+    by_id = asking.ask(None, "여행/1.png", 10)
+    assert by_id == asking.ask(None, str(made_once / "photos" / "여행" / "1.png"), 10)
     assert len(by_id) == 5 and "여행/1.png" not in {match.id for match in by_id}
-    assert len(asking.by_photo("여행/1.png", 2)) == 2
+    assert len(asking.ask(None, "여행/1.png", 2)) == 2
 
 
 def test_any_other_file_finds_what_is_like_it(asking, tmp_path):
     copy = draw(tmp_path / "0.png", 3)
-    first, *others = asking.by_photo(str(copy), 10)
+    first, *others = asking.ask(None, str(copy), 10)
     assert first.id == "여행/3.png" and first.score == pytest.approx(1, abs=1e-3) and len(others) == 5
 
 
 def test_a_condition_narrows_both(asking):
-    where = "id LIKE '여행/%'"
-    assert {match.id for match in asking.by_words("cats", 10, where)} == {"여행/1.png", "여행/3.png", "여행/5.png"}
-    assert {match.id for match in asking.by_photo("여행/1.png", 10, where)} == {"여행/3.png", "여행/5.png"}
+    where = "folder = 여행"
+    assert {match.id for match in asking.ask("cats", None, 10, where)} == {"여행/1.png", "여행/3.png", "여행/5.png"}
+    assert {match.id for match in asking.ask(None, "여행/1.png", 10, where)} == {"여행/3.png", "여행/5.png"}
 
 
 def test_what_is_no_photo_is_refused(asking, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     with pytest.raises(ImageError, match="expected a picture"):
-        asking.by_photo(str(tmp_path / "a.jpg"), 3)
+        asking.ask(None, str(tmp_path / "a.jpg"), 3)
     with pytest.raises(ImageError, match="expected a photo of the album or a file at nothing"):
-        asking.by_photo("nothing.jpg", 3)
+        asking.ask(None, "nothing.jpg", 3)
 
 
 def test_another_checkpoint_is_refused(asking, clip_folder):
@@ -85,7 +85,7 @@ def test_the_only_album_needs_no_name(made_once, config):
 
 
 def test_json_has_paths_and_scores(asking, made_once):
-    (row,) = json.loads(as_json(asking.by_words("cats", 1), asking.album))
+    (row,) = json.loads(as_json(asking.ask("cats", None, 1), asking.album))
     assert set(row) == {"path", "id", "score"} and Path(row["path"]) == made_once / "photos" / row["id"]
 
 
@@ -98,7 +98,7 @@ def test_a_judge_of_little_korean_is_asked_in_english_for_what_photos_show(
         translation=TranslationConfig(str(nllb_folder)),
     )  # fmt: skip
     search = Asking(find_album(config), config)
-    matches = search.by_words("강아지", 6)
+    matches = search.ask("강아지", None, 6)
     found = search.reranked("강아지 -사과", matches)
     assert found.text == search.queries.english["강아지"] and list(search.queries.english) == ["강아지"]
     assert found.failed == {} and {match.id for match in found.matches} == {match.id for match in matches}

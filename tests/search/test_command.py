@@ -38,6 +38,8 @@ def test_an_album_has_the_name_that_it_is_given(made, flags, tmp_path):
         (["query", "강아지"], "expected one album in"),
         (["rank"], "`rank.images` is missing"),
         (["query", "강아지", "--rerank", "itm"], "rerank needs a checkpoint"),
+        (["query", "강아지", "--fold", "2"], "fold is above 0"),
+        (["query", "강아지", "--photo-weight", "1"], "photo_weight is between 0 and 1"),
     ],
 )
 def test_what_a_user_can_mend_is_one_sentence(flags, words, message, capsys):
@@ -60,8 +62,24 @@ def test_a_judge_orders_what_words_found_and_both_scores_are_shown(made, flags, 
     assert capsys.readouterr().out.split()[:2] == ["score", "photo"]
 
 
-@pytest.mark.parametrize("words", [[], ["개", "--image", "a.jpg"]])
-def test_a_query_is_words_or_a_photo(flags, words, capsys):
+def test_a_query_is_words_or_a_photo(flags, capsys):
     with pytest.raises(SystemExit):
-        main(["search", "query", *words, *flags])
-    assert "expected words or --image, and not both" in capsys.readouterr().err
+        main(["search", "query", *flags])
+    assert "expected words, --image or both" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--", "-사람"], "expected what the photos show, such as `바다 -사람`, found only what not: 사람"),
+        (["바다", "--where", "yaer=2024"], "did you mean `year`"),
+        (["바다", "--where", "dog>=2"], "no objects were counted in the album"),
+        (["바다", "--where", "x' or 1=1 --"], "expected a closing '"),
+        (['"바다'], "expected quotes that open"),
+    ],
+)
+def test_a_question_that_is_none_is_one_sentence(made_once, flags, words, message, capsys):
+    flags = [*flags, "--albums", str(made_once / "albums")]
+    assert main(["search", "query", *flags, *words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error and error.count("\n") == 1

@@ -3,7 +3,9 @@
 import pytest
 
 from pipelines.core.lexicon import read_lexicon
-from pipelines.search.counted import counted_names, find_class
+from pipelines.search.album import make_album
+from pipelines.search.counted import counted_kinds, counted_names, find_class
+from tests.search.test_album import ABOUT, row
 
 LEXICON = read_lexicon()
 
@@ -42,3 +44,10 @@ def test_plurals_and_particles(word, kind):
 def test_two_kinds_of_one_meaning_keep_their_names():
     names = counted_names(["강아지", "dog"], LEXICON)
     assert (names["강아지"], names["dog"], names["멍멍이"]) == ("강아지", "dog", "강아지")
+
+
+def test_what_an_album_has_counted(tmp_path):
+    album = make_album(tmp_path / "one", 4, ABOUT)
+    assert counted_kinds(album) == []
+    album.put([row("a", counts='{"강아지": 0, "dog": 0}'), row("b", counts='{"cat": 3, "dog": 1}'), row("c")], [])
+    assert counted_kinds(album) == ["cat", "dog", "강아지"]
