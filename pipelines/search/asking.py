@@ -94,12 +94,15 @@ class Asking:
             self._counted = version, counted_names(counted_kinds(self.album), read_lexicon())
         return self._counted[1]
 
-    def reranked(self, query: str, matches: Sequence[Match]) -> Reranked:
-        """What a query found, in the order of the judge that the settings name. Raises ConfigError, CheckpointError."""
+    def reranked(self, text: str, matches: Sequence[Match]) -> Reranked:
+        """What was found, in the order of the judge that the settings name, who is asked what the photos show.
+
+        Raises ConfigError or CheckpointError.
+        """
         if self.judge is None:
             self.judge = load_judge(str(self.config.rerank), checkpoints.resolve(str(self.config.rerank_checkpoint)))
-        (text,) = self.queries.asked([take_apart(query, {}).text or query], self.judge.tokenizer)
-        return rerank(self.judge, self.runner, text, matches, Path(self.album.about.folder))
+        (asked,) = self.queries.asked([text], self.judge.tokenizer)
+        return rerank(self.judge, self.runner, asked, matches, Path(self.album.about.folder))
 
     def _photo(self, photo: str) -> tuple[str | None, Tensor]:
         """A photo's unit vector, and its id where it is one of the album."""

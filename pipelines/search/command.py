@@ -77,15 +77,15 @@ def _query(words: str | None, image: str | None, where: str | None, config: Sear
 
     album = asking.find_album(config)
     search = asking.Asking(album, config)
-    if words is not None and config.rerank is not None:
+    asked = take_apart(words or "", search.counted())
+    if asked.text and config.rerank is not None:
         first = search.ask(words, image, max(config.top, config.rerank_first), where)
-        found = search.reranked(words, first)
+        found = search.reranked(asked.text, first)
         say_reranked(found, config.rerank)
         matches = found.matches[: config.top]
     else:
         matches = search.ask(words, image, config.top, where)
     say_translated(search.queries, config.checkpoint)
-    asked = take_apart(words or "", search.counted())
     if asked.counts and where is None:
         exactly = " and ".join(map(spelled_out, asked.counts))
         print(f"only photos in which so many were counted: --where {shlex.quote(exactly)}", file=sys.stderr)

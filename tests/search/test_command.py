@@ -52,14 +52,16 @@ def test_a_judge_orders_what_words_found_and_both_scores_are_shown(made, flags, 
     assert main(["search", "index", str(made), *flags]) == 0
     capsys.readouterr()
     judge = ["--rerank", "clip", "--rerank-checkpoint", str(siglip_folder), "--rerank-first", "4"]
-    assert main(["search", "query", "강아지", "--top", "3", *judge, *flags]) == 0
+    assert main(["search", "query", "강아지 -사과", "--top", "3", *judge, *flags]) == 0
     said = capsys.readouterr()
     header, _, *rows = said.out.splitlines()
     assert header.split() == ["clip", "score", "photo"] and len(rows) == 3
-    assert all(row.split()[0] == row.split()[1] for row in rows), "the same checkpoint says the same"
+    judged = [float(row.split()[0]) for row in rows]
+    assert judged == sorted(judged, reverse=True)
     assert "clip judged 4 photos by '강아지' in " in said.err
-    assert main(["search", "query", "--image", "0.png", *judge, *flags]) == 0
-    assert capsys.readouterr().out.split()[:2] == ["score", "photo"]
+    for no_words in ([], ["--", "-사과"]):
+        assert main(["search", "query", "--image", "0.png", *judge, *flags, *no_words]) == 0
+        assert capsys.readouterr().out.split()[:2] == ["score", "photo"], "it is asked for words alone"
 
 
 def test_a_query_is_words_or_a_photo(flags, capsys):
