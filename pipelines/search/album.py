@@ -135,11 +135,6 @@ class Album:
                 chosen = compute.is_in(pa.array(vectors.rows), value_set=rows).to_numpy(zero_copy_only=False)
                 return vectors, torch.from_numpy(np.flatnonzero(chosen))
 
-    def count(self, where: str) -> int:
-        """For how many photos an SQL condition over the columns holds. Raises InputError."""
-        with _asked(where):
-            return int(self.photos.count_rows(where))
-
     def put(self, photos: Sequence[Row], unreadable: Sequence[Row]) -> None:
         """Writes photos and files that could not be read, in place of what was known of them; each table whole or not.
 
