@@ -46,10 +46,10 @@ def _anomaly() -> Task:
 
 
 def _classify() -> Task:
-    from pipelines.search.classify_settings import ClassifyConfig, fields, samples
+    from pipelines.classify.settings import ClassifyConfig, fields, samples
 
     def pipeline(config: ClassifyConfig, runner: Any) -> Any:  # noqa: ANN401 - its libraries are imported with the models
-        from pipelines.search.classify import ClassifyPipeline
+        from pipelines.classify.pipeline import ClassifyPipeline
 
         return ClassifyPipeline(config, runner)
 
@@ -89,7 +89,7 @@ def _search_scoring() -> tuple[Any, Any]:
 
 
 def _classify_scoring() -> tuple[Any, Any]:
-    from pipelines.search.classify_evaluate import ClassifyScoring, evaluate
+    from pipelines.classify.evaluate import ClassifyScoring, evaluate
 
     return ClassifyScoring, evaluate
 

@@ -51,6 +51,18 @@ class DataConfig:
     """The submission to write; a run record of the same name and the ending .json is written beside it."""
 
 
+@schema
+class TranslationConfig:
+    """The translator of Korean words that a model is asked for, where it knows no Korean."""
+
+    checkpoint: str = "facebook/nllb-200-distilled-600M"
+    """Folder or hub id of an NLLB or M2M100 model; loaded only where something has to be translated."""
+    source: str = "kor_Hang"
+    """The language of what is asked, by the checkpoint's own code."""
+    target: str = "eng_Latn"
+    """English, by the checkpoint's own code."""
+
+
 def load_config(
     path: Path | None, kind: type[Schema], overrides: Mapping[str, Any] | None = None, part: str | None = None
 ) -> Schema:

@@ -13,6 +13,7 @@ from pipelines.core import checkpoints
 from pipelines.core.clip import load_clip
 from pipelines.core.errors import ImageError, InputError
 from pipelines.core.lexicon import read_lexicon
+from pipelines.core.queries import Queries
 from pipelines.core.runner import Runner
 from pipelines.search.album import Album, album_names, open_album
 from pipelines.search.captions import marked_captions
@@ -22,7 +23,6 @@ from pipelines.search.embedding import PhotoFile, PhotoReader, photo_id
 from pipelines.search.filters import parse
 from pipelines.search.fusion import mixed
 from pipelines.search.nearest import Match
-from pipelines.search.queries import Queries
 from pipelines.search.rerank import Judge, Reranked, load_judge, rerank
 from pipelines.search.settings import SearchConfig
 from pipelines.search.words import check_text, take_apart

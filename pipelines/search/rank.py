@@ -19,10 +19,10 @@ from pipelines.core.clip import load_clip
 from pipelines.core.config import DataConfig
 from pipelines.core.errors import ConfigError, InputError
 from pipelines.core.images import Sample, read_samples, read_table
+from pipelines.core.queries import Queries
 from pipelines.core.runner import BatchModel, Outcome, Runner
 from pipelines.core.submission import check_writable, content_hash, write_record, write_whole
 from pipelines.search.exact import Found, most_similar
-from pipelines.search.queries import Queries
 from pipelines.search.settings import SearchConfig
 
 HEADER = ("caption", "image", "score")

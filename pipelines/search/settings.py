@@ -4,20 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pipelines.core.config import schema
+from pipelines.core.config import TranslationConfig, schema
 from pipelines.core.runner import RunnerConfig
-
-
-@schema
-class TranslationConfig:
-    """The translator of Korean queries, for a model that knows no Korean."""
-
-    checkpoint: str = "facebook/nllb-200-distilled-600M"
-    """Folder or hub id of an NLLB or M2M100 model; loaded only where a query has to be translated."""
-    source: str = "kor_Hang"
-    """The queries' language, by the checkpoint's own code."""
-    target: str = "eng_Latn"
-    """English, by the checkpoint's own code."""
 
 
 @schema

@@ -16,11 +16,6 @@ def blip_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def nllb_folder(tmp_path_factory) -> Path:
-    return tiny.nllb(tmp_path_factory.mktemp("nllb"))
-
-
-@pytest.fixture(scope="session")
 def qwen_vl_folder(tmp_path_factory) -> Path:
     return tiny.qwen_vl(tmp_path_factory.mktemp("qwen_vl"))
 

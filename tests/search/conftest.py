@@ -7,26 +7,8 @@ from PIL import Image
 from pipelines.core.runner import RunnerConfig
 from pipelines.search.indexing import index
 from pipelines.search.settings import SearchConfig
-from tests import tiny
 
 QUIET = RunnerConfig(device="cpu", batch=4, progress=False)
-
-
-@pytest.fixture(scope="session")
-def clip_folder(tmp_path_factory):
-    """CLIP, which knows no Korean."""
-    return tiny.clip(tmp_path_factory.mktemp("clip"))
-
-
-@pytest.fixture(scope="session")
-def siglip_folder(tmp_path_factory):
-    """SigLIP with Korean words."""
-    return tiny.siglip(tmp_path_factory.mktemp("siglip"))
-
-
-@pytest.fixture(scope="session")
-def nllb_folder(tmp_path_factory):
-    return tiny.nllb(tmp_path_factory.mktemp("nllb"))
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.clip import load_clip
+from pipelines.core.config import TranslationConfig
 from pipelines.core.errors import ImageError, InputError
 from pipelines.core.runner import Runner
 from pipelines.search.asking import Asking, as_json, find_album
-from pipelines.search.settings import SearchConfig, TranslationConfig
+from pipelines.search.settings import SearchConfig
 from tests import tiny
 from tests.search.conftest import QUIET, draw
 

@@ -8,16 +8,15 @@ import pytest
 
 from mini.world import KINDS
 from pipelines.__main__ import main
+from pipelines.classify.labels import read_labels
+from pipelines.classify.pipeline import ClassifyPipeline, _noun
+from pipelines.classify.settings import ClassifyConfig, fields, samples
 from pipelines.command import run_task
-from pipelines.core.config import DataConfig, load_config
+from pipelines.core.config import DataConfig, TranslationConfig, load_config
 from pipelines.core.errors import CheckpointError, ConfigError, InputError, StoppedError
 from pipelines.core.images import read_table
 from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.core.stopping import Stop
-from pipelines.search.classify import ClassifyPipeline, _noun
-from pipelines.search.classify_settings import ClassifyConfig, fields, samples
-from pipelines.search.labels import read_labels
-from pipelines.search.settings import TranslationConfig
 from pipelines.task import Task
 from tests.search.conftest import draw
 

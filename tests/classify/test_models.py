@@ -7,10 +7,10 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
+from pipelines.classify.models import Classified, Classifier, LabelTexts, Scale, scale_of
 from pipelines.core.clip import load_clip
 from pipelines.core.images import Sample
 from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.search.classifier import Classified, Classifier, LabelTexts, Scale, scale_of
 from tests import tiny
 from tests.search.conftest import draw
 

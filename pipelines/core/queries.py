@@ -9,11 +9,11 @@ from torch import Tensor
 
 from pipelines.core import checkpoints
 from pipelines.core.clip import ClipTexts
+from pipelines.core.config import TranslationConfig
 from pipelines.core.errors import InputError, StoppedError
 from pipelines.core.lexicon import has_hangul
 from pipelines.core.runner import BatchModel, Runner
 from pipelines.core.translate import Translator
-from pipelines.search.settings import TranslationConfig
 
 EVERYDAY = "강아지 두 마리와 자동차 한 대"
 

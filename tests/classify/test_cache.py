@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipelines.search.label_cache import LabelVectors, cache_path, load_vectors, save_vectors
+from pipelines.classify.cache import LabelVectors, cache_path, load_vectors, save_vectors
 
 FOUND = LabelVectors(torch.randn(3, 4, generator=torch.Generator().manual_seed(0)), {"강아지": "dog"})
 

@@ -5,8 +5,8 @@ from unicodedata import normalize
 import pytest
 from sklearn.metrics import f1_score
 
+from pipelines.classify.evaluate import ClassifyScoring, evaluate
 from pipelines.core.errors import InputError
-from pipelines.search.classify_evaluate import ClassifyScoring, evaluate
 
 TRUTH = "image,label\na,dog\nb,cat\nc,dog\nd,강아지\n"
 SAID = "image,label,probability\nd,강아지,1\na,dog,1\nb,dog,1\nc,dog,1\n"

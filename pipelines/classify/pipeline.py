@@ -9,20 +9,20 @@ from pathlib import Path
 
 import torch
 
+from pipelines.classify.cache import LabelVectors, cache_path, load_vectors, save_vectors
+from pipelines.classify.labels import SEPARATOR, read_labels
+from pipelines.classify.models import Classified, Classifier, LabelTexts, scale_of
+from pipelines.classify.settings import ClassifyConfig, fields
+from pipelines.classify.templates import phrases, spelled_out
 from pipelines.core import checkpoints
 from pipelines.core.clip import load_clip
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
 from pipelines.core.images import Sample
 from pipelines.core.lexicon import has_hangul, look_up, read_lexicon
+from pipelines.core.queries import Queries
 from pipelines.core.runner import Outcome, Runner
 from pipelines.core.submission import Row, check_writable, write_whole
-from pipelines.search.classifier import Classified, Classifier, LabelTexts, scale_of
-from pipelines.search.classify_settings import ClassifyConfig, fields
-from pipelines.search.label_cache import LabelVectors, cache_path, load_vectors, save_vectors
-from pipelines.search.labels import SEPARATOR, read_labels
-from pipelines.search.queries import Queries
-from pipelines.search.templates import phrases, spelled_out
 
 SHOWN = 20
 TOP_HEADER = ("image", "rank", "label", "probability")

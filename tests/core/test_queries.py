@@ -5,10 +5,10 @@ import torch
 from transformers import AutoTokenizer
 
 from pipelines.core.clip import load_clip
+from pipelines.core.config import TranslationConfig
 from pipelines.core.errors import CheckpointError, InputError
+from pipelines.core.queries import Queries, knows_korean
 from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.search.queries import Queries, knows_korean
-from pipelines.search.settings import TranslationConfig
 
 QUERIES = ["two dogs", "강아지", "cats", "강아지 두 마리"]
 

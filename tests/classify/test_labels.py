@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
+from pipelines.classify.labels import Label, read_labels
 from pipelines.core.errors import InputError
-from pipelines.search.labels import Label, read_labels
 
 NFD = unicodedata.normalize("NFD", "강아지")
 

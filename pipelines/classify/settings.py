@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pipelines.core.config import DataConfig, schema
+from pipelines.classify.labels import read_labels
+from pipelines.classify.templates import check_templates
+from pipelines.core.config import DataConfig, TranslationConfig, schema
 from pipelines.core.images import Sample, read_samples
 from pipelines.core.runner import RunnerConfig
 from pipelines.core.submission import Kind
-from pipelines.search.labels import read_labels
-from pipelines.search.settings import TranslationConfig
-from pipelines.search.templates import check_templates
 
 
 @schema

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.search.templates import ENGLISH, KOREAN, check_templates, ends_in_consonant, phrases, spelled_out
+from pipelines.classify.templates import ENGLISH, KOREAN, check_templates, ends_in_consonant, phrases, spelled_out
 
 
 @pytest.mark.parametrize(
