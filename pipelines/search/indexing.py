@@ -41,12 +41,18 @@ class Report:
 
 
 def index(
-    folder: Path, config: SearchConfig, fresh: bool = False, stop: Stop | None = None, at_once: int = MOST_AT_ONCE
+    folder: Path,
+    config: SearchConfig,
+    fresh: bool = False,
+    stop: Stop | None = None,
+    at_once: int = MOST_AT_ONCE,
+    exact: int = EXACT,
 ) -> Report:
     """Brings the album of a folder up to date; what has not changed is not read again.
 
-    `fresh` makes it anew, `at_once` is how many files are written at once. Once `stop` is due, what was read is written
-    and the rest is left. Raises InputError where the album is of another folder or checkpoint, or is being written.
+    `fresh` makes it anew, `at_once` is how many files are written at once, `exact` how many photos an album has before
+    it gets an index. Once `stop` is due, what was read is written and the rest is left. Raises InputError where the
+    album is of another folder or checkpoint, or is being written.
     """
     folder = folder.expanduser().resolve()
     path = config.albums.expanduser() / (config.album or folder.name)
@@ -67,10 +73,8 @@ def index(
             album = album or make_album(path, images.width, about)
             add(album, runner.run(PhotoReader(images), due, "photos"), report, at_once)
             album.tidy()
-        if wants_index(album, EXACT) and not runner.stop.due():
-            print(
-                f"{path}: the index of {len(album)} photos is brought up to date, which takes minutes", file=sys.stderr
-            )
+        if wants_index(album, exact) and not runner.stop.due():
+            print(f"{path}: the index of {len(album)} photos is made, which takes minutes", file=sys.stderr)
             make_index(album)
         report.failed |= {key: reason for key, (_, reason) in album.refused().items()}
         report.photos = len(album)

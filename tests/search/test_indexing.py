@@ -11,6 +11,7 @@ import pytest
 from pipelines.core.errors import ConfigError, InputError
 from pipelines.core.stopping import Stop
 from pipelines.search.album import open_album, writing
+from pipelines.search.approximate import INDEX
 from pipelines.search.indexing import index, say
 from tests.search.conftest import QUIET, draw
 
@@ -169,6 +170,21 @@ def test_a_stopped_run_says_what_is_left_and_the_next_one_goes_on(made, config, 
     say(report, 1.0)
     assert "6 files are left" in capsys.readouterr().err
     assert counts(index(made, config)) == (6, 6, 0, 0)
+
+
+def test_a_large_album_gets_an_index_once_also_where_the_run_before_had_no_time_for_it(made, config, capsys):
+    stop = Stop()
+    index(made, config, exact=6)
+    album = open_album(config.albums / "photos")
+    assert album.photos.index_stats(INDEX) is None
+    stop.reason = "SIGINT came first"
+    index(made, config, stop=stop, exact=5)
+    assert album.photos.index_stats(INDEX) is None
+    index(made, config, exact=5)
+    assert album.photos.index_stats(INDEX).num_indexed_rows == 6
+    assert capsys.readouterr().err.count("the index of 6 photos is made") == 1
+    index(made, config, exact=5)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "..", "a\\b"])
