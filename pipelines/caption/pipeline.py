@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from pipelines.caption.models import load_captioner
 from pipelines.caption.settings import CaptionConfig, fields
@@ -15,8 +16,11 @@ from pipelines.core.runner import BatchModel, Outcome, Runner
 from pipelines.core.submission import Row
 from pipelines.core.translate import Translator
 
-WINDOW = 64
-"""Pictures whose captions are translated together: enough for full batches, few enough to lose at a deadline."""
+T = TypeVar("T")
+
+FIRST_WINDOW, WINDOW = 8, 64
+"""Pictures whose captions are translated together, at first and, doubled each time, at most: enough for full batches,
+few enough to lose at a deadline."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class CaptionPipeline:
             self.translator = Translator(folder, to.source, to.target, to.beams, to.max_tokens)
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Caption]]:
-        """One Outcome per sample, in order; captions are translated a window of WINDOW pictures at a time."""
+        """One Outcome per sample, in order; captions are translated a window of at most WINDOW pictures at a time."""
         said = self.runner.run(self.captioner, samples, "caption")
         if self.translator is None:
             outcomes = untranslated(said, self.captioner.writes_korean)
@@ -103,9 +107,8 @@ def translated(
     said: Iterable[Outcome[Sample, str]], runner: Runner, translator: BatchModel[str, str]
 ) -> Iterator[Outcome[Sample, Caption]]:
     """What was said, with its translation; a picture whose caption could not be translated has failed."""
-    said = iter(said)
     known: dict[str, Outcome[str, str]] = {}
-    while window := list(islice(said, WINDOW)):
+    for window in _windows(said):
         texts = {outcome.result for outcome in window if outcome.result is not None} - known.keys()
         known |= translate_distinct(runner, translator, texts)
         for outcome in window:
@@ -113,6 +116,14 @@ def translated(
                 yield Outcome(outcome.item, None, outcome.error, outcome.reached)
             else:
                 yield _with_translation(outcome.item, outcome.result, known[outcome.result])
+
+
+def _windows(said: Iterable[T]) -> Iterator[list[T]]:
+    """Parts of FIRST_WINDOW, then twice as many each time, WINDOW at most: the same in every run."""
+    rest, size = iter(said), FIRST_WINDOW
+    while window := list(islice(rest, size)):
+        yield window
+        size = min(2 * size, WINDOW)
 
 
 def _with_translation(sample: Sample, text: str, translation: Outcome[str, str]) -> Outcome[Sample, Caption]:

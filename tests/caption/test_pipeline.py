@@ -115,6 +115,29 @@ def test_a_caption_that_cannot_be_translated_fails_its_pictures(photos):
     assert outcomes[1].result == Caption("a dog", "강아지가 있습니다")
 
 
+class Asked(Fails):
+    """A translator that notes what it is asked."""
+
+    def predict(self, batch):
+        self.asked = [*getattr(self, "asked", []), batch["texts"]]
+        return super().predict(batch)
+
+
+def test_captions_are_translated_in_windows_and_each_only_once(photos):
+    said = [Outcome(photos[0], f"text {number % 100}") for number in range(300)]
+    translator, come = Asked(), []
+
+    def coming():
+        for outcome in said:
+            come.append(len(getattr(translator, "asked", [])))
+            yield outcome
+
+    runner = Runner(RunnerConfig(device="cpu", batch=64, progress=False))
+    assert len(list(translated(coming(), runner, translator))) == 300
+    assert sorted(text for batch in translator.asked for text in batch) == sorted({each.result for each in said})
+    assert [come.index(number) for number in range(1, len(translator.asked))] == [8, 24, 56]
+
+
 @pytest.mark.parametrize(
     ("caption", "style", "wanted"),
     [
