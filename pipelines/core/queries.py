@@ -15,6 +15,8 @@ from pipelines.core.lexicon import has_hangul
 from pipelines.core.runner import BatchModel, Runner
 from pipelines.core.translate import Translator
 
+FEW = 16
+"""Texts that are done before a progress line could be read."""
 EVERYDAY = "강아지 두 마리와 자동차 한 대"
 
 
@@ -63,7 +65,7 @@ class Queries:
 
     def _run(self, model: BatchModel[str, Any], texts: Sequence[str], stage: str) -> list[Any]:
         results = []
-        for outcome in self.runner.run(model, texts, stage):
+        for outcome in self.runner.run(model, texts, stage, progress=len(texts) > FEW):
             if not outcome.reached:
                 raise StoppedError(f"expected an answer to {outcome.item!r}, but {outcome.error}; allow more time")
             if outcome.result is None:

@@ -43,6 +43,16 @@ _ALONE = re.compile(rf"(?P<number>{'|'.join(STANDALONE)})(?:{'|'.join(PARTICLES)
 
 
 @dataclass(frozen=True)
+class Quantities:
+    """The numbers in a query."""
+
+    conditions: tuple[Compare, ...]
+    """How many of each kind, as it is first said."""
+    places: frozenset[int]
+    """Of the words that say the numbers; the kinds' names are not among them."""
+
+
+@dataclass(frozen=True)
 class _Quantity:
     """A number in a query, of the words from `start` to before `end`."""
 
@@ -54,21 +64,23 @@ class _Quantity:
     """Where the name may stand: "before", "after", or first the one and then the other."""
 
 
-def quantities(words: Sequence[str], counted: Mapping[str, str]) -> list[Compare]:
-    """How many of each kind, as it is first said; of kinds that are counted, and of nothing else.
+def quantities(words: Sequence[str], counted: Mapping[str, str]) -> Quantities:
+    """How many a query asks for, of kinds that are counted, and of nothing else.
 
     `counted`: what objects may be called -> the album's name of them (`counted_names`).
     """
     words = [word.strip(",.?!").lower() for word in words]
     found: dict[str, Compare] = {}
+    places: set[int] = set()
     start = 0
     while start < len(words):
         quantity = _quantity(words, start)
         kind = None if quantity is None else _kind(words, quantity, counted)
         if quantity is not None and kind is not None:
             found.setdefault(kind, Compare(Counted(kind), quantity.operator, float(quantity.number)))
+            places |= set(range(quantity.start, quantity.end))
         start = start + 1 if quantity is None else quantity.end
-    return list(found.values())
+    return Quantities(tuple(found.values()), frozenset(places))
 
 
 def _quantity(words: Sequence[str], start: int) -> _Quantity | None:
@@ -82,8 +94,8 @@ def _quantity(words: Sequence[str], start: int) -> _Quantity | None:
     if match := _ALONE.fullmatch(words[start]):
         return _Quantity(start, start + 1, NUMBERS[match["number"]], "=", "before")
     if words[start] in ENGLISH or re.fullmatch("[0-9]{1,4}", words[start]):
-        operator = ENGLISH_BOUNDS.get(" ".join(words[max(0, start - 2) : start]), "=")
-        return _Quantity(start, start + 1, _value(words[start]), operator, "after")
+        bound = ENGLISH_BOUNDS.get(" ".join(words[max(0, start - 2) : start]))
+        return _Quantity(start - 2 if bound else start, start + 1, _value(words[start]), bound or "=", "after")
     return None
 
 

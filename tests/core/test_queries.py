@@ -7,7 +7,7 @@ from transformers import AutoTokenizer
 from pipelines.core.clip import load_clip
 from pipelines.core.config import TranslationConfig
 from pipelines.core.errors import CheckpointError, InputError
-from pipelines.core.queries import Queries, knows_korean
+from pipelines.core.queries import FEW, Queries, knows_korean
 from pipelines.core.runner import Runner, RunnerConfig
 
 QUERIES = ["two dogs", "강아지", "cats", "강아지 두 마리"]
@@ -68,3 +68,10 @@ def test_a_query_without_words_is_refused(siglip_folder, runner):
     _, texts = load_clip(siglip_folder)
     with pytest.raises(InputError, match="expected a query of words"):
         Queries(texts, runner).vectors(["dog", " "])
+
+
+@pytest.mark.parametrize(("count", "shown"), [(1, False), (FEW, False), (FEW + 1, True)])
+def test_few_queries_show_no_progress(siglip_folder, count, shown, capsys):
+    queries = Queries(load_clip(siglip_folder)[1], Runner(RunnerConfig(device="cpu", batch=16)))
+    queries.vectors([f"{number} dogs" for number in range(count)])
+    assert ("queries" in capsys.readouterr().err) is shown

@@ -68,7 +68,7 @@ def test_captions_with_a_minus_term_do_not_come_up(album):
 
 
 @pytest.mark.parametrize(
-    ("query", "first"), [("강아지 두 마리", "dog"), ("강아지 세 마리 미만", "cat"), ("고양이 0마리", "sea")]
+    ("query", "first"), [("강아지 두 마리", "dog"), ("강아지 한 마리 미만", "cat"), ("고양이 0마리", "sea")]
 )
 def test_photos_with_as_many_come_up(album, query, first):
     assert ids(combined(album, QUERY, take_apart(query, {"강아지": "dog"}), 4))[0] == first

@@ -11,7 +11,8 @@ COUNTED = counted_names(["dog", "cat", "person", "car", "traffic light", "flower
 
 
 def found(query, counted=COUNTED):
-    return [(each.subject.kind, each.operator, each.value) for each in quantities(query.split(), counted)]
+    conditions = quantities(query.split(), counted).conditions
+    return [(each.subject.kind, each.operator, each.value) for each in conditions]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,24 @@ def test_numbers_with_what_they_count(query, expected):
 
 def test_where_nothing_is_counted_there_is_no_number():
     assert found("강아지 3마리", {}) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "left"),
+    [
+        ("강아지 두 마리와 고양이", ["강아지", "고양이"]),
+        ("3마리의 강아지", ["강아지"]),
+        ("세 마리 이상 강아지", ["강아지"]),
+        ("at least two dogs", ["dogs"]),
+        ("강아지 둘 셋", ["강아지", "셋"]),
+        ("코끼리 두 마리", ["코끼리", "두", "마리"]),  # nothing else says how many
+        ("강아지 3마리 강아지 4마리", ["강아지", "강아지"]),
+    ],
+)
+def test_the_words_that_say_numbers_are_known(query, left):
+    words = query.split()
+    places = quantities(words, COUNTED).places
+    assert [word for place, word in enumerate(words) if place not in places] == left
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)

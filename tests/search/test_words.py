@@ -5,8 +5,9 @@ import unicodedata
 import pytest
 
 from pipelines.core.errors import InputError
+from pipelines.core.lexicon import read_lexicon
 from pipelines.search.filters import Compare, Counted
-from pipelines.search.words import Asked, check_text, take_apart
+from pipelines.search.words import Asked, bare, check_text, take_apart
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,39 @@ def test_something_has_to_be_shown(query, found):
 def test_numbers_are_of_what_is_shown_only():
     asked = take_apart("강아지 3마리 -고양이 -2마리", {"강아지": "dog", "고양이": "cat"})
     assert asked.counts == (Compare(Counted("dog"), "=", 3),) and asked.text == "강아지 3마리"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("강아지 두 마리와 공", ("강아지", "공")),
+        ("세 마리의 강아지", ("강아지",)),
+        ('"빨간 차" 옆의 강아지 두 마리', ("빨간 차", "옆의", "강아지")),
+        ('"강아지 두 마리"', ("강아지 두 마리",)),
+        ("코끼리 두 마리", ("코끼리", "두", "마리")),
+    ],
+)
+def test_numbers_that_are_counted_are_not_looked_for_in_captions(query, words):
+    asked = take_apart(query, {"강아지": "dog"})
+    assert asked.words == words and asked.text == query.replace('"', "")
+
+
+@pytest.mark.parametrize(
+    ("word", "noun"),
+    [
+        ("바닷가의", "바닷가"),
+        ("강아지가", "강아지"),
+        ("강아지와", "강아지"),
+        ("바다에서의", "바다"),
+        ("바나나로", "바나나"),
+        ("고양이", "고양이"),
+        ("사과", "사과"),
+        ("소의", "소의"),  # one syllable
+        ("주의", "주의"),
+        ("달리는", "달리는"),
+        ("dogs", "dogs"),
+    ],
+)
+def test_nouns_that_are_known_lose_their_particle(word, noun):
+    assert bare(word, read_lexicon()) == noun
+    assert take_apart(f'"{word}" {word}', {}, read_lexicon()).words == (word, noun)
