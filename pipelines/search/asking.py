@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +19,14 @@ from pipelines.search.album import Album, album_names, open_album
 from pipelines.search.captions import marked_captions
 from pipelines.search.combining import combined
 from pipelines.search.counted import counted_kinds, counted_names
-from pipelines.search.embedding import PhotoFile, PhotoReader, photo_id
+from pipelines.search.cutoff import Fit, fit
+from pipelines.search.embedding import PhotoFile, PhotoReader, photo_id, photo_path
 from pipelines.search.filters import parse
 from pipelines.search.fusion import mixed
 from pipelines.search.nearest import Match
 from pipelines.search.rerank import Judge, Reranked, load_judge, rerank
 from pipelines.search.settings import SearchConfig
-from pipelines.search.words import check_text, take_apart
+from pipelines.search.words import Asked, check_text, take_apart
 
 
 def find_album(config: SearchConfig) -> Album:
@@ -59,10 +60,13 @@ class Asking:
             )
         images, texts = load_clip(folder)
         self.config = config
+        self.cutoff = config.cutoff if config.cutoff_model in (None, album.about.fingerprint) else None
+        """From which cosine on a photo is what words ask for, where that is known of this checkpoint."""
         self.judge: Judge | None = None
         """Of the setting `rerank`, once it was asked."""
         self.album, self.reader, self.runner = album, PhotoReader(images), Runner(config.runner)
         self.queries = Queries(texts, self.runner, config.translate, config.translation)
+        self.lexicon = read_lexicon()
         self._counted: tuple[int, Mapping[str, str]] | None = None
 
     def ask(self, words: str | None, photo: str | None, top: int, where: str | None = None) -> list[Match]:
@@ -72,7 +76,7 @@ class Asking:
         condition as `filters` reads it. Raises InputError for what is none of these, ImageError for no photo.
         """
         condition = None if where is None else parse(where, self.counted())
-        asked = take_apart(words or "", self.counted())
+        asked = self.take_apart(words)
         shown: list[Tensor] = []
         weights: list[float] = []
         key = None
@@ -87,11 +91,21 @@ class Asking:
         vector = mixed(torch.stack(shown), weights, minus)
         return combined(self.album, vector, asked, top, condition, self.config.fold, key)
 
+    def take_apart(self, words: str | None) -> Asked:
+        """What words ask for of this album. Raises InputError for quotes that are not closed."""
+        return take_apart(words or "", self.counted(), self.lexicon)
+
+    def fit(self, asked: Asked, found: Sequence[Match]) -> Fit | None:
+        """Which of the photos found for words fit them; None where nothing was found or no cutoff is known."""
+        if self.cutoff is None or not found:
+            return None
+        return fit(self.album, self.queries.vectors([asked.text])[0], asked, found, self.cutoff)
+
     def counted(self) -> Mapping[str, str]:
         """What the objects that were counted may be called -> the album's name of them; read where it has changed."""
         version = self.album.photos.version
         if self._counted is None or self._counted[0] != version:
-            self._counted = version, counted_names(counted_kinds(self.album), read_lexicon())
+            self._counted = version, counted_names(counted_kinds(self.album), self.lexicon)
         return self._counted[1]
 
     def reranked(self, text: str, matches: Sequence[Match]) -> Reranked:
@@ -125,24 +139,28 @@ class Asking:
             state = path.stat()
         except OSError as error:
             raise ImageError(f"expected a photo of the album or a file at {path}: {error.strerror}") from None
-        (outcome,) = self.runner.run(self.reader, [PhotoFile(path.name, path, state.st_size, state.st_mtime_ns)])
+        file = PhotoFile(path.name, path, state.st_size, state.st_mtime_ns)
+        (outcome,) = self.runner.run(self.reader, [file], progress=False)
         if outcome.result is None or outcome.result.vector is None:
             raise ImageError(outcome.error if outcome.result is None else outcome.result.refusal)
         return from_numpy(outcome.result.vector).float()
 
 
-def as_json(matches: Sequence[Match], album: Album, words: Sequence[str] = ()) -> str:
+def as_json(matches: Sequence[Match], album: Album, words: Sequence[str] = (), below: Collection[str] = ()) -> str:
     """The matches as JSON: path, id in the album, score, and what else there is to say.
 
-    That is `judged`, what a judge said, `alike`, the ids of near-duplicates, `caption`, and `marks`, where it has the
-    words, from the first character to before the second.
+    That is `judged`, what a judge said, `match`, false for the ids in `below`, which do not fit what was asked for,
+    `alike`, the ids of near-duplicates, `caption`, and `marks`, where it has the words, from the first character to
+    before the second.
     """
     folder = Path(album.about.folder)
     captions = marked_captions(album, [each.id for each in matches], words)
     rows: list[dict[str, object]] = []
     for each in matches:
-        row: dict[str, object] = {"path": str(folder / each.id), "id": each.id, "score": round(each.score, 6)}
+        path = str(photo_path(folder, each.id))
+        row: dict[str, object] = {"path": path, "id": each.id, "score": round(each.score, 6)}
         row |= {} if each.judged is None else {"judged": round(each.judged, 6)}
+        row |= {"match": False} if each.id in below else {}
         row |= {"alike": each.alike} if each.alike else {}
         if each.id in captions:
             marks = [(span.start, span.end) for span in captions[each.id].spans]
@@ -151,14 +169,17 @@ def as_json(matches: Sequence[Match], album: Album, words: Sequence[str] = ()) -
     return json.dumps(rows, ensure_ascii=False, indent=2)
 
 
-def as_table(matches: Sequence[Match], album: Album, judge: str | None, words: Sequence[str] = ()) -> list[list[str]]:
-    """The matches as rows of text under a header; only columns in which something is said."""
+def as_table(
+    matches: Sequence[Match], album: Album, judge: str | None, words: Sequence[str] = (), below: Collection[str] = ()
+) -> list[list[str]]:
+    """The matches as rows of text under a header; only columns in which something is said; `below` as for `as_json`."""
     folder = Path(album.about.folder)
     captions = marked_captions(album, [each.id for each in matches], words)
     columns = {
         str(judge): ["" if each.judged is None else f"{each.judged:.3f}" for each in matches],
         "score": [f"{each.score:.3f}" for each in matches],
-        "photo": [str(folder / each.id) for each in matches],
+        "photo": [str(photo_path(folder, each.id)) for each in matches],
+        "match": ["no" if each.id in below else "" for each in matches],
         "alike": [f"+{len(each.alike)}" if each.alike else "" for each in matches],
         "caption": [str(captions.get(each.id, "")) for each in matches],
     }

@@ -40,8 +40,22 @@ def main(words: Sequence[str]) -> int:
     )
     query.add_argument("--where", metavar="CONDITION", help=WHERE)
     query.add_argument("--json", action="store_true", help="print JSON")
+    query.add_argument("--all", action="store_true", help="also show photos below the `cutoff`, marked")
     rank = commands.add_parser("rank", help="ranks a folder's photos for many queries, to be scored")
-    for command in (index, query, rank):
+    calibrate = commands.add_parser("calibrate", help="finds the `cutoff` by captions whose photos are known")
+    calibrate.add_argument(
+        "--truth",
+        type=Path,
+        help="CSV `image,caption` of the album's photos, such as captions or what you would ask (an image may have "
+        "several rows, a caption several images); --columns are its texts; without it the captions that `enrich` wrote",
+    )
+    calibrate.add_argument(
+        "--settings-out",
+        type=Path,
+        default=Path("submissions/search_calibrated.yaml"),
+        help="settings file to write: the one given, with the cutoff (%(default)s)",
+    )
+    for command in (index, query, rank, calibrate):
         command.add_argument("--config", type=Path, default=Path("configs/search.yaml"), help="settings file (YAML)")
         add_flags(command, SearchConfig)
     arguments = parser.parse_args(list(words))
@@ -51,7 +65,9 @@ def main(words: Sequence[str]) -> int:
     if arguments.command == "index":
         return _index(arguments.folder, config, arguments.fresh)
     if arguments.command == "query":
-        return _query(arguments.words, arguments.image, arguments.where, config, arguments.json)
+        return _query(arguments, config)
+    if arguments.command == "calibrate":
+        return _calibrate(config, arguments.truth, arguments.settings_out)
     return _rank(config)
 
 
@@ -68,31 +84,45 @@ def _index(folder: Path, config: SearchConfig, fresh: bool) -> int:
     return 0 if stop.signal is None else 128 + stop.signal
 
 
-def _query(words: str | None, image: str | None, where: str | None, config: SearchConfig, as_json: bool) -> int:
+def _query(arguments: argparse.Namespace, config: SearchConfig) -> int:
     from pipelines.search import asking
+    from pipelines.search.cutoff import say_fit
     from pipelines.search.filters import spelled_out
     from pipelines.search.rank import say_translated
     from pipelines.search.rerank import say_reranked
-    from pipelines.search.words import take_apart
 
     album = asking.find_album(config)
     search = asking.Asking(album, config)
-    asked = take_apart(words or "", search.counted())
-    if asked.text and config.rerank is not None:
-        first = search.ask(words, image, max(config.top, config.rerank_first), where)
-        found = search.reranked(asked.text, first)
-        say_reranked(found, config.rerank)
-        matches = found.matches[: config.top]
-    else:
-        matches = search.ask(words, image, config.top, where)
+    asked = search.take_apart(arguments.words)
+    reranks = config.rerank is not None and bool(asked.text)
+    top = max(config.top, config.rerank_first) if reranks else config.top
+    matches = search.ask(arguments.words, arguments.image, top, arguments.where)
     say_translated(search.queries, config.checkpoint)
-    if asked.counts and where is None:
+    if asked.counts and arguments.where is None:
         exactly = " and ".join(map(spelled_out, asked.counts))
         print(f"only photos in which so many were counted: --where {shlex.quote(exactly)}", file=sys.stderr)
-    if as_json:
-        print(asking.as_json(matches, album, asked.words))
+    if config.cutoff is not None and search.cutoff is None:
+        print("the cutoff of the settings is another model's; `search calibrate` finds this one's", file=sys.stderr)
+    fit = search.fit(asked, matches) if arguments.image is None else None
+    if fit is not None:
+        say_fit(fit, asked.text, arguments.all)
+        matches = matches if arguments.all else fit.matches
+    if reranks and matches:
+        found = search.reranked(asked.text, matches)
+        say_reranked(found, str(config.rerank))
+        matches = found.matches[: config.top]
+    below = {match.id for match in fit.below} if fit else set()
+    if arguments.json:
+        print(asking.as_json(matches, album, asked.words, below))
     else:
-        print_table(asking.as_table(matches, album, config.rerank, asked.words))
+        print_table(asking.as_table(matches, album, config.rerank, asked.words, below))
+    return 0
+
+
+def _calibrate(config: SearchConfig, truth: Path | None, settings_out: Path) -> int:
+    from pipelines.search.calibrate import calibrate
+
+    calibrate(config, truth, settings_out)
     return 0
 
 

@@ -57,6 +57,10 @@ class SearchConfig:
     """Of words and a photo together: how much the photo counts (between 0 and 1)."""
     fold: float | None = 0.98
     """Photos whose vectors' cosine is this or more (0 to 1) are shown as one, the best of them; null shows each."""
+    cutoff: float | None = None
+    """Photos whose cosine with words is lower (-1 to 1) are not shown for them; null shows the nearest, whatever."""
+    cutoff_model: str | None = None
+    """Fingerprint of the checkpoint that the cutoff belongs to; an album of another one is asked without it."""
     rerank: str | None = None
     """Puts what words found in the order of a second judge: `itm` (BLIP's matching head), `clip` (a larger CLIP)."""
     rerank_checkpoint: str | None = None
@@ -74,6 +78,8 @@ class SearchConfig:
             raise ValueError(f"photo_weight is between 0 and 1, not {self.photo_weight}")
         if self.fold is not None and not 0 < self.fold <= 1:
             raise ValueError(f"fold is above 0 and at most 1, or null, not {self.fold}")
+        if self.cutoff is not None and not -1 <= self.cutoff <= 1:
+            raise ValueError(f"cutoff is -1 to 1, or null, not {self.cutoff}")
         if self.rerank_first < 1:
             raise ValueError(f"rerank_first is at least 1, not {self.rerank_first}")
         if self.rerank is not None and self.rerank_checkpoint is None:

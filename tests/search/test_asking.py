@@ -1,19 +1,24 @@
 """An album is asked by words, by its own photos and by any other file."""
 
 import json
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipelines.core import checkpoints
 from pipelines.core.clip import load_clip
 from pipelines.core.config import TranslationConfig
 from pipelines.core.errors import ImageError, InputError
 from pipelines.core.runner import Runner
-from pipelines.search.asking import Asking, as_json, find_album
+from pipelines.search.album import About, make_album
+from pipelines.search.asking import Asking, as_json, as_table, find_album
+from pipelines.search.nearest import Match
 from pipelines.search.settings import SearchConfig
 from tests import tiny
 from tests.search.conftest import QUIET, draw
+from tests.search.test_album import row
 
 
 @pytest.fixture
@@ -88,6 +93,35 @@ def test_the_only_album_needs_no_name(made_once, config):
 def test_json_has_paths_and_scores(asking, made_once):
     (row,) = json.loads(as_json(asking.ask("cats", None, 1), asking.album))
     assert set(row) == {"path", "id", "score"} and Path(row["path"]) == made_once / "photos" / row["id"]
+
+
+def test_a_file_that_a_mac_named_is_shown_by_its_own_name(tmp_path):
+    file = draw(tmp_path / unicodedata.normalize("NFD", "바다.png"), 0)
+    album = make_album(tmp_path / "album", 4, About(str(tmp_path), "some/clip", "abc"))
+    album.put([row("바다.png")], [])
+    (found,) = json.loads(as_json([Match("바다.png", 0.5)], album))
+    assert found["path"] == str(file) and found["id"] == "바다.png"
+    assert as_table([Match("바다.png", 0.5)], album, None)[1:] == [["0.500", str(file)]]
+
+
+def test_what_does_not_fit_is_marked(asking):
+    matches = [Match("0.png", 0.5), Match("2.png", 0.1)]
+    assert [row.get("match") for row in json.loads(as_json(matches, asking.album, (), {"2.png"}))] == [None, False]
+    header, *rows = as_table(matches, asking.album, None, (), {"2.png"})
+    assert header == ["score", "photo", "match"] and [row[-1] for row in rows] == ["", "no"]
+
+
+@pytest.mark.parametrize(("model", "known"), [(None, True), ("abc", False), ("own", True)])
+def test_a_cutoff_is_that_of_one_model(made_once, siglip_folder, model, known):
+    model = checkpoints.fingerprint(siglip_folder) if model == "own" else model
+    settings = {"albums": made_once / "albums", "runner": QUIET, "cutoff": 1.0, "cutoff_model": model}
+    config = SearchConfig(str(siglip_folder), **settings)
+    search = Asking(find_album(config), config)
+    found = search.fit(search.take_apart("강아지"), search.ask("강아지", None, 3))
+    assert (found is not None) is known
+    if found is not None:
+        assert len(found.below) == 3 and found.best == pytest.approx(search.ask("강아지", None, 1)[0].score, abs=1e-5)
+    assert search.fit(search.take_apart("강아지"), []) is None
 
 
 def test_a_judge_of_little_korean_is_asked_in_english(made_once, siglip_folder, nllb_folder, tmp_path):

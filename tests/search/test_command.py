@@ -39,6 +39,8 @@ def test_an_album_has_the_name_that_it_is_given(made, flags, tmp_path):
         (["rank"], "`rank.images` is missing"),
         (["query", "강아지", "--rerank", "itm"], "rerank needs a checkpoint"),
         (["query", "강아지", "--fold", "2"], "fold is above 0"),
+        (["query", "강아지", "--cutoff", "2"], "cutoff is -1 to 1"),
+        (["calibrate", "--truth", "x.csv"], "expected one album in"),
         (["query", "강아지", "--photo-weight", "1"], "photo_weight is between 0 and 1"),
     ],
 )

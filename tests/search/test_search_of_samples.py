@@ -2,14 +2,23 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
+from mini.world import KINDS
 from pipelines.__main__ import main
+from pipelines.core import checkpoints
+from pipelines.core.clip import load_clip
+from pipelines.core.config import load_config
+from pipelines.core.images import Sample
+from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.search.album import open_album
 from pipelines.search.captions import index_captions
+from pipelines.search.settings import SearchConfig
 
 SAMPLES = Path("samples/search")
 TRUTH = {row["image"]: row for row in csv.DictReader((SAMPLES / "truth.csv").open(encoding="utf-8"))}
@@ -70,10 +79,10 @@ def test_minus_terms_take_photos_away(ask):
 
 
 def test_conditions_are_exact(ask):
-    found = ask("바다", "--where", "고양이 >= 2 and not caption ~ 나무", "--top", "60")
+    found = ask("바다", "--where", "고양이 >= 2 and not caption ~ 나무", "--top", "60", "--all")
     expected = {name for name in CATS - TREES if counted(name, "고양이") >= 2}
     assert expected and set(ids(found)) == expected
-    assert ids(ask("바다", "--where", "folder = '고양이 집'")) == ["고양이 집/copy.jpg"]
+    assert ids(ask("바다", "--where", "folder = '고양이 집'", "--all")) == ["고양이 집/copy.jpg"]
     assert ask("바다", "--where", "cats > 50") == []
 
 
@@ -88,3 +97,70 @@ def test_a_photo_and_words_are_asked_together(ask):
     found = ids(ask("cats", "--image", "scene_040.jpg", "--top", "3"))  # two dogs and four cats
     assert "scene_040.jpg" not in found and found[0] in CATS
     assert ids(ask("--image", "scene_012.jpg", "--top", "1")) == ["고양이 집/copy.jpg"]
+
+
+# --- the cutoff
+
+
+@pytest.fixture(scope="module")
+def catless(tmp_path_factory):
+    """An album of samples without a cat, without captions, counts or copies."""
+    root = tmp_path_factory.mktemp("catless")
+    (root / "photos").mkdir()
+    for name in sorted(set(NAMES) - CATS):
+        shutil.copy(SAMPLES / "images" / name, root / "photos" / name)
+    words = ["--config", "configs/mini/search.yaml", "--albums", str(root / "albums"), "--device", "cpu"]
+    assert main(["search", "index", str(root / "photos"), *words, "--runner.progress", "false"]) == 0
+    return words
+
+
+def asked(words, capsys):
+    """What `search query` prints: JSON, and what it says besides."""
+    capsys.readouterr()
+    assert main(["search", "query", *words, "--json"]) == 0
+    said = capsys.readouterr()
+    return json.loads(said.out), said.err
+
+
+def test_what_no_photo_shows_is_said(catless, capsys):
+    for words in ("고양이", "cats", "고양이 -나무"):
+        rows, said = asked([words, *catless], capsys)
+        assert rows == [] and "no photo of the album matches" in said and "it/s" not in said
+    rows, said = asked(["고양이", "--all", *catless], capsys)
+    assert len(rows) == 10 and {row["match"] for row in rows} == {False}
+    rows, said = asked(["토끼", "--top", "40", *catless], capsys)
+    assert rows and set(ids(rows)) <= RABBITS and "of the best 40 photos are below the cutoff 0.628" in said
+    assert not any("match" in row for row in rows)
+
+
+@pytest.mark.parametrize("change", [["--cutoff", "null"], ["--cutoff-model", "abc"], ["--image", "scene_000.jpg"]])
+def test_no_photo_is_left_out_where_no_cutoff_holds(catless, capsys, change):
+    rows, said = asked(["고양이", *change, *catless], capsys)
+    assert len(rows) == 10 and not any("match" in row for row in rows) and "no photo" not in said
+    assert ("is another model's" in said) is ("abc" in change)
+
+
+def test_what_captions_say_fits(ask):
+    found = ids(ask("고양이 두 마리", "--cutoff", "0.99", "--top", "60"))
+    two = {name for name in CATS if counted(name, "고양이") == 2}
+    assert set(found) == CATS and two and set(found[: len(two)]) == two
+
+
+def test_the_cutoff_of_the_settings_is_that_of_the_bundled_model():
+    """Of each kind: with the photos that show it, and without them; the scenes that it was found on were others."""
+    config = load_config(Path("configs/mini/search.yaml"), SearchConfig)
+    folder = checkpoints.resolve(config.checkpoint)
+    assert config.cutoff_model == checkpoints.fingerprint(folder)
+    runner = Runner(RunnerConfig(batch=16, progress=False, device="cpu"))
+    images, texts = load_clip(folder)
+    samples = [Sample(name, SAMPLES / "images" / name) for name in TRUTH]
+    photos = torch.stack([outcome.result for outcome in runner.run(images, samples)])
+    shows = torch.tensor(
+        [[re.search(rf"\b({kind.name}|{kind.plural})\b", row["english"]) is not None for row in TRUTH.values()]
+         for kind in KINDS.values()]
+    )  # fmt: skip
+    kinds = torch.stack([outcome.result for outcome in runner.run(texts, list(KINDS))])
+    scores = kinds @ photos.T
+    missed = scores.where(shows, torch.tensor(-1.0)).amax(1) < config.cutoff
+    slipped = scores.where(~shows, torch.tensor(-1.0)).amax(1) >= config.cutoff
+    assert int(missed.sum()) == 0 and int(slipped.sum()) <= 2  # of 32
