@@ -2,7 +2,8 @@
 
 Both have the same checkpoint, precision, photos and number of threads, and do each chunk of the photos right after one
 another, in turn first, so that other work on the machine meets both. Ours also hashes the files, makes thumbnails and
-writes the album. The photos are drawn: soft colours under grain, some 3 MB each.
+writes the album. The photos are drawn: soft colours under grain, some 3 MB each. Run it with OMP_NUM_THREADS=1 where
+the machine has other work: torch's threads wait for one another, which makes the plain way look several times slower.
 """
 
 import argparse
@@ -12,7 +13,9 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -35,7 +38,7 @@ from pipelines.search.photos import read_photo
 
 RESULTS = Path(__file__).parent / "results/indexing.json"
 CHECKPOINT = Path("mini/weights/clip")
-SIZE_WH, QUALITY, GRAIN = (4000, 3000), 90, 7.5
+SIZE_WH, QUALITY, GRAIN = (4000, 3000), 90, 6.0
 CHUNK = 25
 LEAST_RATIO = 3.0
 LEAST_COSINE = 0.995
@@ -96,7 +99,7 @@ def compare(files: Sequence[PhotoFile], images: ClipImages, album: Album) -> dic
         some = files[start : start + CHUNK]
         turns = [("ours", ours), ("plain", theirs)]
         for name, way in turns if number % 2 else reversed(turns):
-            seconds[name].append(round(timed(lambda way=way, some=some: way(some)), 3))
+            seconds[name].append(round(timed(partial(way, some)), 3))
         print({name: each[-1] for name, each in seconds.items()}, file=sys.stderr)
     kept = album.vectors()
     if report.failed or kept.ids != [file.id for file in files]:
@@ -112,30 +115,29 @@ def compare(files: Sequence[PhotoFile], images: ClipImages, album: Album) -> dic
 
 
 def shares(files: Sequence[PhotoFile], images: ClipImages, album: Album) -> dict[str, float]:
-    """Milliseconds a photo of each part of our work, one after the other in one thread."""
-    reader = PhotoReader(images)
-    spent = dict.fromkeys(("hash", "decode", "thumbnail, colour, EXIF", "resize", "model", "write"), 0.0)
-    rows = []
+    """Milliseconds a photo (median) of each part of our work, one after the other in one thread."""
+    reader, rows = PhotoReader(images), []
+    spent: dict[str, list[float]] = defaultdict(list)
     for file in files:
-        spent["hash"] += timed(lambda file=file: file_hash(file.path))
-        decoding = timed(lambda file=file: decode_reduced(file.path, reader.least or 0))
-        spent["decode"] += decoding
-        spent["thumbnail, colour, EXIF"] += timed(lambda file=file: read_photo(file.path, reader.least)) - decoding
-        photo = read_photo(file.path, reader.least)
-        spent["resize"] += timed(lambda photo=photo: resize(photo.pixels, images.spec))
-        batch = reader.prepare([file])
+        photo, batch = read_photo(file.path, reader.least), reader.prepare([file])
+        spent["hash"].append(timed(partial(file_hash, file.path)))
+        spent["decode"].append(timed(partial(decode_reduced, file.path, reader.least or 0)))
+        spent["read"].append(timed(partial(read_photo, file.path, reader.least)))
+        spent["resize"].append(timed(partial(resize, photo.pixels, images.spec)))
         with torch.inference_mode():
-            spent["model"] += timed(lambda batch=batch: reader.predict(batch))
+            spent["model"].append(timed(partial(reader.predict, batch)))
             rows.append(photo_row(file, reader.predict(batch)[0]))
-    spent["write"] = timed(lambda: album.put(rows, []))
-    return {name: round(1000 * seconds / len(files), 1) for name, seconds in spent.items()}
+    spent["write"] = [timed(partial(album.put, rows, [])) / len(rows)]
+    found = {name: 1000 * statistics.median(each) for name, each in spent.items()}
+    found["thumbnail, colour, EXIF"] = found.pop("read") - found["decode"]
+    return {name: round(each, 1) for name, each in found.items()}
 
 
 def decode_reduced(path: Path, least: int) -> None:
     """A JPEG's pixels as `read_photo` has them decoded."""
     with opened(path) as picture:
         picture.draft(picture.mode, (least, least))
-        picture.load()
+        picture.convert("RGB")
 
 
 def measure(count: int) -> dict[str, object]:
