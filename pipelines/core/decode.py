@@ -1,6 +1,7 @@
 """Decodes an image file into the RGB picture that a person sees, whatever its format says about storing it."""
 
 import stat
+import warnings
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -29,6 +30,7 @@ METADATA_BYTES = 1 << 20
 STRIP_PIXELS = 1 << 20
 """What Pillow converts at once: its conversions of a whole picture hold up to five copies of it."""
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow would refuse from 179 megapixels and warn from 89; ours is checked here
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # what it warns of is refused here
 
 # Bound now because importing ultralytics replaces Image.open by one that installs a package when a file is no picture.
 _open = Image.open

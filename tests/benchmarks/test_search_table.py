@@ -1,4 +1,4 @@
-"""docs/search.md shows what was measured of photo search, which is within its bars."""
+"""What was measured of photo search is within its bars, and becomes a table."""
 
 import json
 
@@ -7,24 +7,12 @@ import pytest
 import torch
 
 from benchmarks.album import CONDITIONS, beyond, drawn, holds
-from benchmarks.search_tables import BEGIN, DOCUMENT, END, RESULTS, filled, table
+from benchmarks.search_table import table
+from benchmarks.tables import RESULTS
 
 
 def test_no_results_make_no_table(tmp_path):
     assert table(tmp_path) == ""
-
-
-def test_figures_go_between_the_marks_again_and_again():
-    once = filled(f"# Title\n\n{BEGIN}{END}\nMore.\n", "| a |\n")
-    assert once == f"# Title\n\n{BEGIN}| a |\n{END}\nMore.\n"
-    assert filled(once, "| b |\n") == once.replace("a |", "b |")
-    with pytest.raises(ValueError, match="expected a line '<!-- figures"):
-        filled(END + BEGIN, "| a |\n")
-
-
-def test_the_document_shows_the_figures_that_were_measured():
-    text = DOCUMENT.read_text(encoding="utf-8")
-    assert filled(text, table(RESULTS)) == text
 
 
 def test_no_search_lost_what_it_must_not():

@@ -1,14 +1,9 @@
-"""Puts the measured figures of photo search into docs/search.md: `python -m benchmarks.search_tables --write`."""
+"""The figures of docs/search.md: what large albums and indexing take."""
 
-import argparse
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-RESULTS = Path(__file__).parent / "results"
-DOCUMENT = Path("docs/search.md")
-BEGIN, END = "<!-- figures: python -m benchmarks.search_tables --write -->\n", "<!-- end of figures -->\n"
 
 
 def searches(found: Mapping[str, Any]) -> Iterator[str]:
@@ -61,27 +56,3 @@ def table(results: Path) -> str:
             found = json.loads(path.read_text(encoding="utf-8"))
             parts += ["\n".join(each(found)) + "\n" for each in tables]
     return "\n".join(parts)
-
-
-def filled(document: str, figures: str) -> str:
-    """The document with the figures between its two marks. Raises ValueError where it lacks them."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"expected a line {BEGIN.strip()!r} and later a line {END.strip()!r} in the document")
-    return before + begin + figures + end + after
-
-
-def main() -> None:
-    """Prints the tables and, where wanted, puts them into the document."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"also put them into {DOCUMENT}")
-    options = parser.parse_args()
-    figures = table(RESULTS)
-    print(figures, end="")
-    if options.write:
-        DOCUMENT.write_text(filled(DOCUMENT.read_text(encoding="utf-8"), figures), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,88 @@
+"""The figures of docs/reliability.md: what kills, signals, deadlines and many photos came to."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.stress import faults
+
+MOST_OVERSHOOT_S = 2.0
+RESUMED = ("resumed_runs", "resumed_images", "resumed_fits")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: what was measured, what came out, and what it has to be, where it has to be something."""
+
+    what: str
+    figure: str
+    bar: str = ""
+
+
+def stress(found: Mapping[str, Any]) -> Iterator[Row]:
+    """Of `make stress`."""
+    killed, signals = found["kills"]["tasks"].values(), found["signals"]["tasks"].values()
+    total = {key: sum(task[key] for task in killed) for key in ("kills", *RESUMED)}
+    yield Row("runs killed with SIGKILL, each chain of them until one came to its end", f"{total['kills']:,}")
+    yield Row(
+        "attempts that went on from what another had kept; what the last of a chain did not do again",
+        f"{total['resumed_runs']:,}; {total['resumed_images']:,} results, {total['resumed_fits']:,} fitted models",
+    )
+    yield Row(
+        "runs stopped by SIGTERM; of those, runs that had a submission to leave, which the doctor passed",
+        f"{sum(task['sent'] for task in signals)}; {sum(task['submissions'] for task in signals)}",
+    )
+    yield Row(
+        "files that differed from an undisturbed run's, stayed behind or were missing, and any other fault",
+        str(len(faults(found))),
+        "0",
+    )
+    for task, late in found["deadlines"]["tasks"].items():
+        overshoot, reached = late["overshoot_s"], late["images"] - late["missing"]
+        when = f"{abs(overshoot):.1f} s {'after' if overshoot > 0 else 'before'} it"
+        yield Row(
+            f"{task}, {late['images']:,} photos with `--deadline {late['deadline_s']:g}s`: end of the process",
+            f"{when}, {reached:,} photos done",
+            f"at most {MOST_OVERSHOOT_S:g} s after",
+        )
+
+
+def memory(found: Mapping[str, Any]) -> Iterator[Row]:
+    """Of `python -m benchmarks.memory --write`."""
+    few, many = found["photos"]
+    for task, peaks in found["tasks"].items():
+        yield Row(
+            f"{task}, peak memory for {many:,} photos, against {few:,}",
+            f"{peaks['peak_mb'][1]:,.0f} MB, {100 * (peaks['ratio'] - 1):+.1f}%",
+            f"at most {100 * (found['most_ratio'] - 1):+.0f}%",
+        )
+
+
+def doctor(found: Mapping[str, Any]) -> Iterator[Row]:
+    """Of `python -m benchmarks.doctor`."""
+    yield Row(
+        f"the doctor's look at {found['images']:,} photos, before the models load",
+        f"{max(found['check_inputs_s']):.1f} s",
+        f"at most {found['most_seconds']:g} s",
+    )
+
+
+ROWS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Row]]] = {
+    "stress": stress,
+    "memory": memory,
+    "doctor": doctor,
+}
+"""Name of a file of results -> its rows."""
+
+
+def table(results: Path) -> str:
+    """The rows of all files of the folder that are there, as a Markdown table; those that are not are left out."""
+    lines = ["| what | figure | bar |", "|---|---|---|"]
+    for name, rows in ROWS.items():
+        path = results / f"{name}.json"
+        if path.exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            lines += [f"| {row.what} | {row.figure} | {row.bar} |" for row in rows(found)]
+    return "\n".join(lines) + "\n"
