@@ -1,8 +1,8 @@
 """Decodes an image file into the RGB picture that a person sees, whatever its format says about storing it."""
 
 import stat
-import warnings
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
