@@ -37,9 +37,9 @@ def make_index(album: Album) -> None:
 def likely(album: Album, vector: Tensor, count: int, where: str | None = None, looked_at: int = LOOKED_AT) -> Vectors:
     """The `count` photos that are likely to be nearest to a unit vector (D,), by id; of those for which `where` holds.
 
-    Without a condition the nearest parts of the index are looked into, with some `looked_at` photos. Of what a condition
-    leaves the nearest may be in any part, so that all are. What is not in the index yet is compared one by one. Raises
-    InputError.
+    Without a condition the nearest parts of the index are looked into, with some `looked_at` photos. Of what a
+    condition leaves the nearest may be in any part, so that all are. What is not in the index yet is compared one by
+    one. Raises InputError.
     """
     if where is None and looked_at < len(album):
         found = _found(album, vector, count, where, math.ceil(_parts(len(album)) * looked_at / len(album)))
