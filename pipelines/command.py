@@ -30,10 +30,10 @@ from pipelines.core.submission import (
 from pipelines.core.unfinished import Unfinished, files_state, unfinished
 from pipelines.doctor import enforce, examine_inputs, examine_submission, show
 from pipelines.history import note_run
+from pipelines.table import print_failures
 from pipelines.task import Task
 
 PACKAGES = ["torch", "torchvision", "transformers", "timm", "anomalib", "ultralytics", "opencv-python", "pandas"]
-BLANKS_SHOWN = 20
 
 
 class TaskConfig(Protocol):
@@ -135,16 +135,11 @@ def _report(output: Path, written: Written, record: Mapping[str, Any]) -> None:
             "what is likely by the others; run the same again to go on",
             file=sys.stderr,
         )
-    if not written.blanks:
-        return
-    print(
-        f"{len(written.blanks)} of {record['images']} images could not be used and have a blank row:", file=sys.stderr
+    print_failures(
+        f"{len(written.blanks)} of {record['images']} images could not be used and have a blank row",
+        {blank.id: blank.reason for blank in written.blanks},
+        str(output.with_suffix(".json")),
     )
-    for blank in written.blanks[:BLANKS_SHOWN]:
-        print(f"  {blank.id}: {blank.reason}", file=sys.stderr)
-    if len(written.blanks) > BLANKS_SHOWN:
-        rest = len(written.blanks) - BLANKS_SHOWN
-        print(f"  and {rest} more: see {output.with_suffix('.json')}", file=sys.stderr)
 
 
 def _versions() -> dict[str, str]:

@@ -18,6 +18,7 @@ from pipelines.core.stopping import Stop, seconds_of
 from pipelines.detect.settings import DetectConfig, run_prompts
 from pipelines.search.album import Album, Row, writing
 from pipelines.search.settings import EnrichConfig, SearchConfig
+from pipelines.table import print_failures
 
 if TYPE_CHECKING:  # they import transformers, which is only needed where there is something to do
     from pipelines.caption.pipeline import CaptionPipeline
@@ -25,7 +26,6 @@ if TYPE_CHECKING:  # they import transformers, which is only needed where there 
 
 MOST_AT_ONCE, LONGEST = 64, 10.0
 """What was found is written once there is so much of it, or so many seconds have passed: a kill loses no more."""
-SHOWN = 20
 
 
 @dataclass
@@ -180,9 +180,4 @@ def say(report: Report, seconds: float) -> None:
     )
     if report.left:
         print(f"stopped: {len(report.left)} photos are left; run it again to go on", file=sys.stderr)
-    if report.failed:
-        print(f"{len(report.failed)} photos were not captioned or not counted:", file=sys.stderr)
-    for key, reason in list(report.failed.items())[:SHOWN]:
-        print(f"  {key}: {reason}", file=sys.stderr)
-    if len(report.failed) > SHOWN:
-        print(f"  and {len(report.failed) - SHOWN} more", file=sys.stderr)
+    print_failures(f"{len(report.failed)} photos were not captioned or not counted", report.failed)

@@ -18,10 +18,10 @@ from pipelines.search.approximate import make_index, wants_index
 from pipelines.search.embedding import PhotoFile, PhotoReader, Reading, photo_id
 from pipelines.search.nearest import EXACT
 from pipelines.search.settings import SearchConfig
+from pipelines.table import print_failures
 
 MOST_AT_ONCE, LONGEST = 256, 10.0
 """What was read is written once there are so many files of it, or so many seconds have passed: a kill loses no more."""
-SHOWN = 20
 
 
 @dataclass
@@ -190,9 +190,4 @@ def say(report: Report, seconds: float) -> None:
     )
     if report.left:
         print(f"stopped: {report.left} files are left; run it again to go on", file=sys.stderr)
-    if report.failed:
-        print(f"{len(report.failed)} files could not be read and are not in the album:", file=sys.stderr)
-    for key, reason in list(report.failed.items())[:SHOWN]:
-        print(f"  {key}: {reason}", file=sys.stderr)
-    if len(report.failed) > SHOWN:
-        print(f"  and {len(report.failed) - SHOWN} more", file=sys.stderr)
+    print_failures(f"{len(report.failed)} files could not be read and are not in the album", report.failed)

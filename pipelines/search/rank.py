@@ -24,9 +24,9 @@ from pipelines.core.runner import BatchModel, Outcome, Runner
 from pipelines.core.submission import check_writable, content_hash, write_record, write_whole
 from pipelines.search.exact import Found, most_similar
 from pipelines.search.settings import SearchConfig
+from pipelines.table import print_failures
 
 HEADER = ("caption", "image", "score")
-SHOWN = 20
 
 
 def rank(config: SearchConfig) -> Mapping[str, Any]:
@@ -110,12 +110,8 @@ def say_translated(queries: Queries, checkpoint: str) -> None:
 
 def say_failed(failed: list[Outcome[Sample, Tensor]]) -> None:
     """The photos that could not be read, on standard error."""
-    if failed:
-        print(f"{len(failed)} photos could not be read and are not ranked:", file=sys.stderr)
-    for outcome in failed[:SHOWN]:
-        print(f"  {outcome.item.id}: {outcome.error}", file=sys.stderr)
-    if len(failed) > SHOWN:
-        print(f"  and {len(failed) - SHOWN} more", file=sys.stderr)
+    reasons = {outcome.item.id: outcome.error for outcome in failed}
+    print_failures(f"{len(failed)} photos could not be read and are not ranked", reasons)
 
 
 def _csv(asked: list[str], ids: list[str], found: Found) -> str:

@@ -20,8 +20,7 @@ from pipelines.core.runner import Batch, BatchModel, Runner
 from pipelines.search.embedding import photo_path
 from pipelines.search.nearest import Match
 from pipelines.search.photos import least_side, read_photo
-
-SHOWN = 5
+from pipelines.table import print_failures
 
 
 @dataclass(frozen=True)
@@ -142,12 +141,7 @@ def say_reranked(found: Reranked, judge: str) -> None:
     """What was judged, how long it took, and what could not be, on standard error."""
     count = len(found.matches) - len(found.failed)
     print(f"{judge} judged {count} photos by {found.text!r} in {found.seconds:.1f} s (--rerank)", file=sys.stderr)
-    if found.failed:
-        print(f"{len(found.failed)} photos could not be judged and come last:", file=sys.stderr)
-    for key, reason in list(found.failed.items())[:SHOWN]:
-        print(f"  {key}: {reason}", file=sys.stderr)
-    if len(found.failed) > SHOWN:
-        print(f"  and {len(found.failed) - SHOWN} more", file=sys.stderr)
+    print_failures(f"{len(found.failed)} photos could not be judged and come last", found.failed)
 
 
 def _pixels(pairs: Sequence[Pair], spec: PreprocessSpec) -> Tensor:
