@@ -59,23 +59,24 @@ def main(words: Sequence[str]) -> int:
     deadline = config.runner.deadline
     stop = Stop(None if deadline is None else seconds_of(deadline), started)
     with stop.on_signals():
-        report = enrich(config, arguments.again, stop)
+        report = enrich(config, arguments.again, Runner(config.runner, stop))
     say(report, time.monotonic() - started)
     return 0 if stop.signal is None else 128 + stop.signal
 
 
-def enrich(config: SearchConfig, again: bool = False, stop: Stop | None = None) -> Report:
+def enrich(config: SearchConfig, again: bool = False, runner: Runner | None = None) -> Report:
     """Captions the photos that have no caption, and counts where one of the prompts was not counted; `again`: all.
 
-    What can fail before the work, settings, prompts and models, fails first. Once `stop` is due, what was found is
-    written and the rest is left. Raises SuiteError.
+    What can fail before the work, settings, prompts and models, fails first. Once the `runner` is to stop, what was
+    found is written and the rest is left. Raises SuiteError.
     """
     from pipelines.caption.pipeline import CaptionPipeline
     from pipelines.detect.pipeline import DetectPipeline
     from pipelines.search.asking import find_album
     from pipelines.search.captions import index_captions
 
-    album, runner, wanted = find_album(config), Runner(config.runner, stop), config.enrich
+    runner = runner or Runner(config.runner)
+    album, wanted = find_album(config), config.enrich
     with writing(album.path):
         samples, changed = unchanged(album)
         report = Report(album.path, len(album), failed=changed)

@@ -37,10 +37,10 @@ class AnomalyPipeline:
         self.config, self.runner = config, runner
         self.fields = fields(config)
         self.folders: Folders = read_folders(config.data.images, config.normal, not config.fitted)
-        self.backbone = load_backbone(
-            config.checkpoint, config.backbone, strides=config.strides, out_indices=config.out_indices,
+        self.backbone = runner.load(partial(
+            load_backbone, config.checkpoint, config.backbone, strides=config.strides, out_indices=config.out_indices,
             size_hw=config.size_hw, mean=config.mean, std=config.std, options=config.backbone_options,
-        )  # fmt: skip
+        ))  # fmt: skip
         self.fitted: dict[str, Fitted] = {}
         if config.fitted:
             self.method, self.fitted = load_fitted(config.fitted, config.model, self.backbone, runner.device)
@@ -170,14 +170,15 @@ class AnomalyPipeline:
                     scorer = self.method.fit([features[place] for place in others], device)
                     return [scorer(features[place]).score for place in held_out]
 
-                scores = self.runner.once(f"fold {fold} of {category}", fit_and_score)
+                make = partial(self.runner.alone, fit_and_score)
+                scores = self.runner.once(f"fold {fold} of {category}", make)
                 bar.update()
                 return scores
 
             with torch.inference_mode():
                 held_out = out_of_fold(len(features), scores_of, self.config.folds, seed)
                 self._check_time(category)
-                scorer = self.method.fit(features, device)
+                scorer = self.runner.alone(partial(self.method.fit, features, device))
             bar.update()
         return Fitted(scorer, self._threshold(category, held_out), len(features), held_out)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -52,12 +53,13 @@ class CaptionPipeline:
         self.models: dict[str, dict[str, str]] = {}
         self.captions: dict[str, Caption] = {}
         settings = {key: getattr(config, key) for key in ("prompt", "beams", "min_tokens", "max_tokens")}
-        self.captioner = load_captioner(config.model, self._folder("captioner", config.checkpoint), settings)
+        folder = self._folder("captioner", config.checkpoint)
+        self.captioner = runner.load(partial(load_captioner, config.model, folder, settings))
         self.translator: Translator | None = None
         if config.translate is True or (config.translate == "auto" and not self.captioner.writes_korean):
             to = config.translation
             folder = self._folder("translator", to.checkpoint)
-            self.translator = Translator(folder, to.source, to.target, to.beams, to.max_tokens)
+            self.translator = runner.load(partial(Translator, folder, to.source, to.target, to.beams, to.max_tokens))
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Caption]]:
         """One Outcome per sample, in order; captions are translated a window of at most WINDOW pictures at a time."""
@@ -90,7 +92,8 @@ class CaptionPipeline:
 
     def _folder(self, role: str, checkpoint: str) -> Path:
         folder = checkpoints.resolve(checkpoint)
-        self.models[role] = {"checkpoint": checkpoint, "fingerprint": checkpoints.fingerprint(folder)}
+        fingerprint = self.runner.load(partial(checkpoints.fingerprint, folder))
+        self.models[role] = {"checkpoint": checkpoint, "fingerprint": fingerprint}
         return folder
 
 

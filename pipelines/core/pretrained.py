@@ -2,9 +2,13 @@
 
 import json
 import math
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
@@ -14,6 +18,24 @@ from pipelines.core.errors import CheckpointError
 
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+
+_sharing = ContextVar("_sharing", default=False)
+_in_use: WeakValueDictionary[tuple[Any, Path], Any] = WeakValueDictionary()
+"""(class, folder) -> the network that was loaded of it to be shared, while anybody has it."""
+_loading = threading.Lock()
+
+
+@contextmanager
+def shared_networks() -> Iterator[None]:
+    """Within it a network that is in use is given again instead of loaded twice; for models that share a Runner.
+
+    Those that run it in two dtypes would round each other's weights.
+    """
+    before = _sharing.set(True)
+    try:
+        yield
+    finally:
+        _sharing.reset(before)
 
 
 def load_network(kind: Any, folder: Path, model_types: Collection[str] | None = None) -> Any:  # noqa: ANN401 - any class
@@ -28,6 +50,30 @@ def load_network(kind: Any, folder: Path, model_types: Collection[str] | None = 
             f"expected a checkpoint of the architecture {' or '.join(model_types)} in {folder}, found "
             f"{found or 'none named in its config.json'}; name another checkpoint"
         )
+    if not _sharing.get():
+        return _loaded(kind, folder)
+    with _loading:
+        key = kind, folder.resolve()
+        module = _in_use.get(key)
+        if module is None:
+            module = _in_use[key] = _loaded(kind, folder)
+        return module
+
+
+def load_processor(kind: Any, folder: Path, **settings: object) -> Any:  # noqa: ANN401 - any class
+    """The tokenizer, or the processor with its tokenizer, of `folder` by the transformers class `kind`.
+
+    Raises CheckpointError where it does not load, or the vocabulary is missing: transformers would take an empty one.
+    """
+    if not any(path for pattern in VOCABULARIES for path in folder.glob(pattern)):
+        raise CheckpointError(
+            f"expected a tokenizer's vocabulary ({', '.join(VOCABULARIES)}) in {folder}, found none; "
+            "copy the tokenizer's files there"
+        )
+    return _load(kind.from_pretrained, folder, kind.__name__, **settings)
+
+
+def _loaded(kind: Any, folder: Path) -> Any:  # noqa: ANN401 - any class
     module, info = _load(
         kind.from_pretrained, folder, kind.__name__, use_safetensors=True, output_loading_info=True, dtype="auto"
     )
@@ -44,19 +90,6 @@ def load_network(kind: Any, folder: Path, model_types: Collection[str] | None = 
             "is damaged: copy or train it again"
         )
     return module.eval()
-
-
-def load_processor(kind: Any, folder: Path, **settings: object) -> Any:  # noqa: ANN401 - any class
-    """The tokenizer, or the processor with its tokenizer, of `folder` by the transformers class `kind`.
-
-    Raises CheckpointError where it does not load, or the vocabulary is missing: transformers would take an empty one.
-    """
-    if not any(path for pattern in VOCABULARIES for path in folder.glob(pattern)):
-        raise CheckpointError(
-            f"expected a tokenizer's vocabulary ({', '.join(VOCABULARIES)}) in {folder}, found none; "
-            "copy the tokenizer's files there"
-        )
-    return _load(kind.from_pretrained, folder, kind.__name__, **settings)
 
 
 def _finite(value: Tensor) -> bool:

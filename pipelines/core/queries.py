@@ -1,6 +1,7 @@
 """Turns queries into vectors; Korean ones become English first where the model's vocabulary has no Korean."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,11 +78,9 @@ class Queries:
         if self.translator is None:
             named = self.translation
             folder: Path = checkpoints.resolve(named.checkpoint)
-            self.models["translator"] = {
-                "checkpoint": named.checkpoint,
-                "fingerprint": checkpoints.fingerprint(folder),
-            }
-            self.translator = Translator(folder, named.source, named.target)
+            fingerprint = self.runner.load(partial(checkpoints.fingerprint, folder))
+            self.models["translator"] = {"checkpoint": named.checkpoint, "fingerprint": fingerprint}
+            self.translator = self.runner.load(partial(Translator, folder, named.source, named.target))
         return self.translator
 
 

@@ -118,15 +118,53 @@ class StageReport:
         return (self.items - self.resumed) / self.seconds if self.seconds else 0.0
 
 
+Watch = Callable[[str, int, int | None], None]
+"""Told how far a run is: its stage, how many items are done, of how many."""
+
+
+class Service(Protocol):
+    """What has the device for several Runners: it runs their networks, and keeps them loaded."""
+
+    def run(
+        self,
+        model: BatchModel[Item, Result],
+        items: Sequence[Item],
+        stage: str,
+        stop: Stop,
+        waiting: Callable[[], None],
+    ) -> Iterator[Outcome[Item, Result]]:
+        """One Outcome per item, in order; `waiting` is called now and then before each."""
+        ...
+
+    def alone(self, make: Callable[[], Made]) -> Made:
+        """What `make` gives, called while no network runs."""
+        ...
+
+    def load(self, make: "partial[Made]") -> Made:
+        """What `make` gives; an equal call before may have given it already."""
+        ...
+
+
 LOOK_AHEAD = 2  # batches that wait prepared for each worker: bounds memory whatever the number of images
 
 
 class Runner:
     """Runs any BatchModel over any number of items; order out is order in, and one bad item is one failed Outcome."""
 
-    def __init__(self, config: RunnerConfig | None = None, stop: Stop | None = None) -> None:
-        """`stop` is asked before each batch; it is never due where it is left out."""
+    def __init__(
+        self,
+        config: RunnerConfig | None = None,
+        stop: Stop | None = None,
+        service: Service | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        """`stop` is asked before each batch; it is never due where it is left out.
+
+        With a `service`, networks are run and kept by it, beside those of other Runners. `watch` is told how far each
+        run is, after each item and, with a service, at least some times a second; what it raises ends the run.
+        """
         self.config = config or RunnerConfig()
+        self.service, self.watch = service, watch
         self.device = _device(self.config.device)
         self.workers = self.config.workers or min(8, os.cpu_count() or 1)
         self.stop = stop or Stop()
@@ -171,24 +209,24 @@ class Runner:
         `stage` names the work in the progress line and in `reports`; runs of one name add to one report. Memory holds a
         bounded number of batches. `journal`: whether finished batches are kept where the run has a journal.
         """
-        dtype = self.dtype(model)
-        model.module.to(self.device, dtype).eval()
-        self._runs[stage] += 1
-        fixed = self.config.batch
-        new = BatchSize(fixed, growing=False) if isinstance(fixed, int) else BatchSize(AUTO_START, growing=True)
-        work = _Stage(
-            name=f"{stage} {self._runs[stage]}", runner=self, model=model, size=self._sizes.setdefault(model, new),
-            report=self._report(stage, str(dtype).removeprefix("torch.")), journal=self.journal if journal else None,
-        )  # fmt: skip
+        report = self._report(stage, str(self.dtype(model)).removeprefix("torch."))
         total = len(items) if isinstance(items, Sized) else None
         with tqdm(total=total, desc=stage, unit="item", disable=not (self.config.progress and progress)) as bar:
+
+            def say() -> None:
+                if self.watch is not None:
+                    self.watch(stage, done, total)
+
+            done = 0
             started = time.perf_counter()
-            for outcome in work.ordered(items):
-                work.report.count(outcome)
-                work.report.seconds += time.perf_counter() - started
+            for outcome in self._outcomes(model, items, stage, report, journal, say):
+                report.count(outcome)
+                report.seconds += time.perf_counter() - started
+                done += outcome.reached
                 bar.update(outcome.reached)
-                if work.report.failed:
-                    bar.set_postfix(failed=work.report.failed, refresh=False)
+                if report.failed:
+                    bar.set_postfix(failed=report.failed, refresh=False)
+                say()
                 yield outcome
                 started = time.perf_counter()  # what the caller does meanwhile is not this stage's time
 
@@ -201,6 +239,34 @@ class Runner:
         if self.journal is not None:
             self.journal.put(name, made)
         return made
+
+    def load(self, make: "partial[Made]") -> Made:
+        """What `make` gives, such as a network; a service gives one that it keeps."""
+        return make() if self.service is None else self.service.load(make)
+
+    def alone(self, make: Callable[[], Made]) -> Made:
+        """What `make` gives, which uses the device beside the networks; a service lets nothing else do so meanwhile."""
+        return make() if self.service is None else self.service.alone(make)
+
+    def _outcomes(
+        self,
+        model: BatchModel[Item, Result],
+        items: Iterable[Item],
+        stage: str,
+        report: StageReport,
+        journal: bool,
+        waiting: Callable[[], None],
+    ) -> Iterator[Outcome[Item, Result]]:
+        """The outcomes in order, by the service where there is one, else on this thread."""
+        if self.service is not None:
+            return self.service.run(model, list(items), stage, self.stop, waiting)
+        model.module.to(self.device, self.dtype(model)).eval()
+        self._runs[stage] += 1
+        fixed = self.config.batch
+        new = BatchSize(fixed, growing=False) if isinstance(fixed, int) else BatchSize(AUTO_START, growing=True)
+        size = self._sizes.setdefault(model, new)
+        kept_in = self.journal if journal else None
+        return _Stage(f"{stage} {self._runs[stage]}", self, model, size, report, kept_in).ordered(items)
 
     def _report(self, stage: str, dtype: str) -> StageReport:
         """The report of the runs of that name on this device."""

@@ -50,9 +50,8 @@ class DetectPipeline:
         for prompt in prompts:
             self._english_of(prompt)
         self._announce()
-        self.detector = load_detector(
-            config.model, self._folder("detector", config.checkpoint), threshold=config.box_threshold
-        )
+        folder = self._folder("detector", config.checkpoint)
+        self.detector = runner.load(partial(load_detector, config.model, folder, threshold=config.box_threshold))
         self.classes = tuple(dict.fromkeys(self.english[prompt].text for prompt in prompts))
         self.detector.check(self.classes)
         several = len(self.fields) > 1
@@ -150,9 +149,8 @@ class DetectPipeline:
     def _translations(self, texts: Sequence[str]) -> dict[str, str]:
         """The translator's English of the texts that it could translate."""
         to = self.config.translation
-        translator = Translator(
-            self._folder("translator", str(to.checkpoint)), to.source, to.target, max_tokens=MAX_TOKENS
-        )
+        folder = self._folder("translator", str(to.checkpoint))
+        translator = self.runner.load(partial(Translator, folder, to.source, to.target, max_tokens=MAX_TOKENS))
         outcomes = self.runner.run(translator, texts, "translate")
         return {outcome.item: outcome.result for outcome in outcomes if outcome.result is not None}
 
@@ -166,7 +164,8 @@ class DetectPipeline:
 
     def _folder(self, role: str, checkpoint: str) -> Path:
         folder = checkpoints.resolve(checkpoint)
-        self.models[role] = {"checkpoint": checkpoint, "fingerprint": checkpoints.fingerprint(folder)}
+        fingerprint = self.runner.load(partial(checkpoints.fingerprint, folder))
+        self.models[role] = {"checkpoint": checkpoint, "fingerprint": fingerprint}
         return folder
 
     def _announce(self) -> None:

@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,22 +50,23 @@ def find_album(config: SearchConfig) -> Album:
 class Asking:
     """An album with the two sides of the checkpoint that it was made with; can be asked any number of times."""
 
-    def __init__(self, album: Album, config: SearchConfig) -> None:
+    def __init__(self, album: Album, config: SearchConfig, runner: Runner | None = None) -> None:
         """Loads the models. Raises InputError where the settings name another checkpoint than the album's."""
+        self.runner = runner or Runner(config.runner)
         folder = checkpoints.resolve(config.checkpoint)
-        if checkpoints.fingerprint(folder) != album.about.fingerprint:
+        if self.runner.load(partial(checkpoints.fingerprint, folder)) != album.about.fingerprint:
             raise InputError(
                 f"the album {album.path} was made with the checkpoint {album.about.checkpoint} "
                 f"({album.about.fingerprint}), which is not what {config.checkpoint} is; say --checkpoint "
                 f"{album.about.checkpoint}, or make the album anew with `search index --fresh`"
             )
-        images, texts = load_clip(folder)
+        images, texts = self.runner.load(partial(load_clip, folder))
         self.config = config
         self.cutoff = config.cutoff if config.cutoff_model in (None, album.about.fingerprint) else None
         """From which cosine on a photo is what words ask for, where that is known of this checkpoint."""
         self.judge: Judge | None = None
         """Of the setting `rerank`, once it was asked."""
-        self.album, self.reader, self.runner = album, PhotoReader(images), Runner(config.runner)
+        self.album, self.reader = album, PhotoReader(images)
         self.queries = Queries(texts, self.runner, config.translate, config.translation)
         self.lexicon = read_lexicon()
         self._counted: tuple[int, Mapping[str, str]] | None = None
@@ -114,7 +116,8 @@ class Asking:
         Raises ConfigError or CheckpointError.
         """
         if self.judge is None:
-            self.judge = load_judge(str(self.config.rerank), checkpoints.resolve(str(self.config.rerank_checkpoint)))
+            folder = checkpoints.resolve(str(self.config.rerank_checkpoint))
+            self.judge = self.runner.load(partial(load_judge, str(self.config.rerank), folder))
         (asked,) = self.queries.asked([text], self.judge.tokenizer)
         return rerank(self.judge, self.runner, asked, matches, Path(self.album.about.folder))
 

@@ -72,6 +72,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _index(folder: Path, config: SearchConfig, fresh: bool) -> int:
+    from pipelines.core.runner import Runner
     from pipelines.core.stopping import Stop, seconds_of
     from pipelines.search.indexing import index, say
 
@@ -79,7 +80,7 @@ def _index(folder: Path, config: SearchConfig, fresh: bool) -> int:
     deadline = config.runner.deadline
     stop = Stop(None if deadline is None else seconds_of(deadline), started)
     with stop.on_signals():
-        report = index(folder, config, fresh, stop)
+        report = index(folder, config, fresh, Runner(config.runner, stop))
     say(report, time.monotonic() - started)
     return 0 if stop.signal is None else 128 + stop.signal
 

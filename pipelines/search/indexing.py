@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from pipelines.core.clip import load_clip
 from pipelines.core.errors import InputError
 from pipelines.core.images import list_images
 from pipelines.core.runner import Outcome, Runner
-from pipelines.core.stopping import Stop
 from pipelines.search.album import About, Album, Row, make_album, open_album, writing
 from pipelines.search.approximate import make_index, wants_index
 from pipelines.search.embedding import PhotoFile, PhotoReader, Reading, photo_id
@@ -44,22 +44,23 @@ def index(
     folder: Path,
     config: SearchConfig,
     fresh: bool = False,
-    stop: Stop | None = None,
+    runner: Runner | None = None,
     at_once: int = MOST_AT_ONCE,
     exact: int = EXACT,
 ) -> Report:
     """Brings the album of a folder up to date; what has not changed is not read again.
 
     `fresh` makes it anew, `at_once` is how many files are written at once, `exact` how many photos an album has before
-    it gets an index. Once `stop` is due, what was read is written and the rest is left. Raises InputError where the
-    album is of another folder or checkpoint, or is being written.
+    it gets an index. Once the `runner` is to stop, what was read is written and the rest is left. Raises InputError
+    where the album is of another folder or checkpoint, or is being written.
     """
+    runner = runner or Runner(config.runner)
     folder = folder.expanduser().resolve()
     path = config.albums.expanduser() / (config.album or folder.name)
     with writing(path):
         files, failed = find_files(folder)
         checkpoint = checkpoints.resolve(config.checkpoint)
-        about = About(str(folder), config.checkpoint, checkpoints.fingerprint(checkpoint))
+        about = About(str(folder), config.checkpoint, runner.load(partial(checkpoints.fingerprint, checkpoint)))
         album = None if fresh else open_album(path)
         if album is not None:
             check_same(album, about)
@@ -67,9 +68,8 @@ def index(
         report = Report(path, gone=len(gone), failed=failed)
         if album is not None:
             album.drop(gone)
-        runner = Runner(config.runner, stop)
         if due or album is None:
-            images, _ = load_clip(checkpoint)
+            images, _ = runner.load(partial(load_clip, checkpoint))
             album = album or make_album(path, images.width, about)
             add(album, runner.run(PhotoReader(images), due, "photos"), report, at_once)
             album.tidy()

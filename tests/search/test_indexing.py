@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.errors import ConfigError, InputError
+from pipelines.core.runner import Runner
 from pipelines.core.stopping import Stop
 from pipelines.search.album import open_album, writing
 from pipelines.search.approximate import INDEX
@@ -165,7 +166,7 @@ def test_a_second_process_is_refused(made, config):
 def test_a_stopped_run_says_what_is_left_and_the_next_one_goes_on(made, config, capsys):
     stop = Stop()
     stop.reason = "SIGINT came first"
-    report = index(made, config, stop=stop)
+    report = index(made, config, runner=Runner(QUIET, stop))
     assert (report.photos, report.left, report.failed) == (0, 6, {})
     say(report, 1.0)
     assert "6 files are left" in capsys.readouterr().err
@@ -178,7 +179,7 @@ def test_a_large_album_gets_an_index_once_also_where_the_run_before_had_no_time_
     album = open_album(config.albums / "photos")
     assert album.photos.index_stats(INDEX) is None
     stop.reason = "SIGINT came first"
-    index(made, config, stop=stop, exact=5)
+    index(made, config, runner=Runner(QUIET, stop), exact=5)
     assert album.photos.index_stats(INDEX) is None
     index(made, config, exact=5)
     assert album.photos.index_stats(INDEX).num_indexed_rows == 6
