@@ -1,0 +1,29 @@
+"""The demo: its pages in order, and what they share above their own widgets."""
+
+import streamlit as st
+
+from pipelines.demo import captions_page, status_page
+from pipelines.demo.language import choose_language, say
+from pipelines.demo.serving import warm_up
+
+
+def main() -> None:
+    """Runs the page that the address names."""
+    st.set_page_config(page_title="Vision challenge suite", page_icon=":material/photo_camera:", layout="wide")
+    pages = [
+        st.Page(captions_page.page, title=say("캡션", "Captions"), icon=":material/subtitles:", url_path="caption",
+                default=True),
+        st.Page(status_page.page, title=say("상태", "Status"), icon=":material/monitor_heart:", url_path="status"),
+    ]  # fmt: skip
+    page = st.navigation(pages, position="top")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title(page.title, anchor=False, width="content")
+        choose_language()
+    page.run()
+    _warm()
+
+
+@st.cache_resource(show_spinner=False)
+def _warm() -> None:
+    """Once, after the first page of the first visitor is there."""
+    warm_up()

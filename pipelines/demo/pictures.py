@@ -1,0 +1,74 @@
+"""The pictures that a page works on, and how they are shown small."""
+
+import base64
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from pipelines.core.images import Sample, list_images
+from pipelines.demo.language import say
+from pipelines.demo.settings import demo_config
+from pipelines.demo.uploads import accept, visitors_folder
+from pipelines.demo.working import show_refused
+
+SAMPLES = 8
+"""Bundled pictures that a page begins with."""
+PREVIEWS = 12
+THUMBNAIL = 320
+"""Longer side in pixels."""
+
+
+def choose_pictures(key: str, folder: Path, label: str | None = None) -> list[Sample]:
+    """The visitor's pictures once there are any, else the first bundled ones of `folder`; shows them small."""
+    limits = demo_config().limits
+    files = st.file_uploader(
+        label or say("사진을 끌어다 놓으세요 (여러 장 가능)", "Drop photos here (many at once)"),
+        accept_multiple_files=True,
+        max_upload_size=limits.megabytes,
+        key=f"upload-{key}",
+    )
+    if files:
+        accepted = accept(files, visitors_folder(), limits)
+        show_refused(accepted.refused, say("받지 않은 파일", "Files that were not taken"))
+        preview({sample.id: thumbnail(sample.path) for sample in accepted.samples[:PREVIEWS]}, len(accepted.samples))
+        return accepted.samples
+    st.caption(say("올린 사진이 없으면 아래 예시로 해 봅니다.", "Without photos of yours, these samples are used."))
+    samples = [Sample(path.name, path) for path in list_images(folder)[:SAMPLES]]
+    # As they are: to make thumbnails takes torch, and torch takes seconds, in which the first page would be empty.
+    preview({sample.id: sample.path for sample in samples}, len(samples))
+    return samples
+
+
+def preview(pictures: Mapping[str, bytes | Path | None], count: int) -> None:
+    """The first of `count` pictures in a row, each with its name for those who cannot see it."""
+    with st.grid(min_column_width=96, gap="small"):
+        for name, picture in pictures.items():
+            if picture is not None:
+                st.image(picture, width="stretch", alt=name)
+    if count > len(pictures):
+        st.caption(say(f"외 {count - len(pictures)}장", f"and {count - len(pictures)} more"))
+
+
+@st.cache_data(show_spinner=False, max_entries=2000)
+def thumbnail(path: Path) -> bytes | None:
+    """A small JPEG of a picture, turned as a person sees it; None where its pixels are damaged."""
+    from PIL import Image
+
+    from pipelines.core.decode import decode
+    from pipelines.core.errors import ImageError
+
+    try:
+        picture = Image.fromarray(decode(path).permute(1, 2, 0).numpy())
+    except ImageError:
+        return None
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=85)
+    return data.getvalue()
+
+
+def data_url(jpeg: bytes | None) -> str | None:
+    """A JPEG as tables show it."""
+    return None if jpeg is None else f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

@@ -1,0 +1,84 @@
+"""The demo's one copy of everything heavy: the thread that runs the networks, and the models that it keeps."""
+
+import gc
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import streamlit as st
+
+from pipelines.core.config import load_config
+from pipelines.demo.settings import demo_config
+
+if TYPE_CHECKING:  # torch takes seconds
+    from pipelines.core.runner import Runner, RunnerConfig, Watch
+    from pipelines.core.serving import Serving
+
+MOST_KEPT = 32
+"""Models, tokenizers and fingerprints; the one that was made the longest ago goes first."""
+
+Schema = TypeVar("Schema")
+
+
+def runner(watch: "Watch | None" = None) -> "Runner":
+    """A Runner for one piece of a visitor's work, which shares networks and batches with all others."""
+    from pipelines.core.runner import Runner
+
+    return Runner(_runner_config(), service=serving(), watch=watch)
+
+
+@lru_cache
+def task_config(path: Path, kind: type[Schema]) -> Schema:
+    """A task's settings; those of its data are placeholders, for the pictures are the visitor's. Raises ConfigError."""
+    return load_config(path, kind)
+
+
+@st.cache_resource(show_spinner=False)
+def serving() -> "Serving":
+    """The thread that has the device."""
+    from pipelines.core.serving import Serving
+
+    return Serving(_runner_config(), _kept)
+
+
+def warm_up() -> None:
+    """Begins to load what the first click will need, beside the first page; what fails will be said at the click."""
+    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+
+
+def _runner_config() -> "RunnerConfig":
+    from dataclasses import replace
+
+    from pipelines.caption.settings import CaptionConfig
+
+    # A small batch first, so that something is seen soon; it grows while that pays.
+    config: RunnerConfig = task_config(demo_config().caption, CaptionConfig).runner
+    return replace(config, batch="auto", progress=False)
+
+
+@st.cache_resource(show_spinner=False, max_entries=MOST_KEPT, on_release=lambda _: _free())
+def _kept(name: str, _make: Callable[[], Any]) -> Any:  # noqa: ANN401 - a model or what belongs to one
+    return _make()
+
+
+def _free() -> None:
+    """Gives a released model's memory back to the device."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _warm_up() -> None:
+    from contextlib import suppress
+
+    from pipelines.core.errors import SuiteError
+
+    with suppress(SuiteError):
+        from pipelines.caption.pipeline import CaptionPipeline
+        from pipelines.caption.settings import CaptionConfig
+
+        CaptionPipeline(task_config(demo_config().caption, CaptionConfig), runner())
