@@ -15,7 +15,7 @@ CONFIGS := $(if $(filter mini,$(PROFILE)),configs/mini,configs)
 SOURCES := pipelines tests mini benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submissions caption detect anomaly classify search-rank evaluate test stress check lint types format lock mini clean
+.PHONY: help setup submissions caption detect anomaly classify search-rank demo evaluate test stress check lint types format lock mini clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -55,6 +55,9 @@ search-enrich: setup ## caption an album's photos and count objects in them: mak
 
 search: setup ## find photos of an album: make search PROFILE=base QUERY="바닷가의 강아지"
 	@$(RUN) search query --config $(CONFIGS)/search.yaml $(ARGS) -- "$$QUERY"
+
+demo: setup ## the pages in the browser: captions, counts, heatmaps, photo search, runs
+	PROFILE=$(PROFILE) $(BIN)/streamlit run streamlit_app.py $(ARGS)
 
 evaluate: setup ## score submissions/*.csv against the samples' truth
 	$(RUN) evaluate --config $(CONFIGS)/evaluate.yaml

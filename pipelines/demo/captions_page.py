@@ -12,6 +12,7 @@ from pipelines.demo.language import say
 from pipelines.demo.pictures import choose_pictures, data_url, thumbnail
 from pipelines.demo.serving import task_config
 from pipelines.demo.settings import demo_config
+from pipelines.demo.tables import download_csv
 from pipelines.demo.working import reason_of, show_refused, working
 
 if TYPE_CHECKING:  # they import torch
@@ -93,11 +94,4 @@ def show(style: "Style") -> None:
         },
         key=f"captions-{st.session_state[RUN]}-{style}",
     )
-    st.download_button(
-        say("CSV 받기", "Download the CSV"),
-        edited[["image", "caption"]].to_csv(index=False, lineterminator="\n").encode(),
-        file_name="caption.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download_csv(edited[["image", "caption"]], "caption.csv")
