@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
+from torch import nn
 
 from pipelines.core.pretrained import shared_networks
 from pipelines.core.runner import BatchModel, Outcome, Runner, RunnerConfig
@@ -44,6 +47,17 @@ class _Job:
     """Whether nobody waits for the answers any more."""
 
 
+@dataclass(frozen=True)
+class Network:
+    """A network that is in memory."""
+
+    model: str
+    """The class that uses it; of several one."""
+    checkpoint: str
+    """As it was named, or its folder."""
+    module: nn.Module = field(repr=False)
+
+
 class Serving:
     """A Service: every network is there once, and never do two of them run at the same time.
 
@@ -57,6 +71,8 @@ class Serving:
         self._keep = keep
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
+        self._named: WeakKeyDictionary[nn.Module, tuple[str, str]] = WeakKeyDictionary()
+        """Network -> the model that uses it, and its checkpoint; gone with the network."""
         threading.Thread(target=self._work, name="serving", daemon=True).start()
 
     @property
@@ -64,6 +80,11 @@ class Serving:
         """How many wait for an answer."""
         with self._changed:
             return sum(not job.left for job in self._jobs)
+
+    @property
+    def networks(self) -> list[Network]:
+        """What is in memory, each once, in the order of loading."""
+        return [Network(*named, module) for module, named in list(self._named.items())]
 
     def run(
         self,
@@ -100,6 +121,10 @@ class Serving:
                 return make()
 
         found: Made = self._keep(name, shared)
+        for model in found if isinstance(found, tuple) else (found,):
+            module = getattr(model, "module", None)
+            if isinstance(module, nn.Module):
+                self._named.setdefault(module, (type(model).__name__, _checkpoint(make)))
         return found
 
     def _ask(self, job: _Job) -> _Job:
@@ -151,6 +176,11 @@ class Serving:
                 item = job.items.popleft()
             asked.append(job)
             yield item
+
+
+def _checkpoint(make: "partial[Any]") -> str:
+    """What a call that loads a network names as its checkpoint: a folder, else what comes first."""
+    return str(next((each for each in make.args if isinstance(each, Path)), make.args[0] if make.args else ""))
 
 
 def _answer(job: _Job, waiting: Callable[[], None]) -> Any:  # noqa: ANN401 - an Outcome, or None for not yet

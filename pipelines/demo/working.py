@@ -38,14 +38,18 @@ def working(key: str) -> Iterator["Runner"]:
         st.button(say("중지", "Stop"), icon=":material/stop_circle:", key=f"stop-{key}")
 
     def watch(stage: str, done: int, total: int | None) -> None:
-        korean, english = STAGES.get(stage.split()[0], ("정상 사진을 배우는 중", "Learning the normal photos"))
-        bar.progress(done / total if total else 0.0, f"{say(korean, english)} · {done}/{total or '?'}")
+        bar.progress(done / total if total else 0.0, f"{stage_name(stage)} · {done}/{total or '?'}")
 
     try:
         yield serving.runner(watch)
     except SuiteError as error:
         st.error(plain(str(error)), icon=":material/error:")
     place.empty()
+
+
+def stage_name(stage: str) -> str:
+    """What a stage of the Runner is called here; fitting names its own by category."""
+    return say(*STAGES.get(stage, ("정상 사진을 배우는 중", "Learning the normal photos")))
 
 
 def show_refused(reasons: dict[str, str], title: str) -> None:

@@ -179,6 +179,9 @@ def test_equal_loads_give_one_model_and_others_share_its_network():
     assert first is same
     assert other is not first
     assert other.module is first.module
+    (network,) = runners[2].service.networks
+    assert (network.model, network.checkpoint, network.module) == ("Translator", str(folder), first.module)
+    del network
     assert translator(folder, 1).module is not first.module  # not shared outside of a service
     network = weakref.ref(first.module)
     keep.made.clear()
