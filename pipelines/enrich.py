@@ -17,6 +17,7 @@ from pipelines.core.runner import Outcome, Runner
 from pipelines.core.stopping import Stop, seconds_of
 from pipelines.detect.settings import DetectConfig, run_prompts
 from pipelines.search.album import Album, Row, writing
+from pipelines.search.place import Place
 from pipelines.search.settings import EnrichConfig, SearchConfig
 from pipelines.table import print_failures
 
@@ -32,7 +33,7 @@ MOST_AT_ONCE, LONGEST = 64, 10.0
 class Report:
     """What `enrich` did."""
 
-    album: Path
+    album: Place
     photos: int = 0
     """In the album."""
     captioned: int = 0

@@ -1,4 +1,4 @@
-"""Keeps an album: one LanceDB folder with a row a photo, which opens whole wherever its writing was cut off."""
+"""Keeps an album: a folder of two LanceDB tables, a row a photo, which opens whole wherever its writing was cut off."""
 
 import fcntl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,9 +17,12 @@ from pyarrow import compute
 from torch import Tensor
 
 from pipelines.core.errors import InputError
+from pipelines.search.place import OPTIONS, QUICK, Place, Remote, said, unreachable
 
 PHOTOS, UNREADABLE = "photos", "unreadable"
 """The tables. What could not be read has one of its own, so that every row of the other has a vector."""
+NAMES = "albums"
+"""In object storage there is one more table, beside the albums, with their names."""
 MOST_FRAGMENTS = 32
 """Each batch that is put in is a fragment; beyond so many they are merged, which rewrites the table."""
 KEPT = timedelta(hours=1)
@@ -78,7 +81,7 @@ class Vectors:
 class Album:
     """An open album; what is read is always its latest state. Whoever writes holds `writing` meanwhile."""
 
-    def __init__(self, path: Path, photos: Any, unreadable: Any, about: About) -> None:  # noqa: ANN401 - Lance tables
+    def __init__(self, path: Place, photos: Any, unreadable: Any, about: About) -> None:  # noqa: ANN401 - Lance tables
         """Use `open_album` or `make_album`."""
         self.path, self.photos, self.unreadable, self.about = path, photos, unreadable, about
         self._loaded: tuple[int, Vectors] | None = None
@@ -172,10 +175,14 @@ class Album:
             self.photos.optimize(cleanup_older_than=KEPT)
 
 
+KEY = pa.field("id", pa.string(), nullable=False, metadata={"lance-schema:unenforced-primary-key": "true"})
+"""A file's path in the folder, NFC. By the metadata Lance sees that two writers put in the same photo at once, and lets
+the later one change the row of the first; without it there would be two."""
+
+
 def photo_schema(width: int, about: About) -> pa.Schema:
     """The columns of a photo's row, for vectors of `width` numbers."""
     columns = {
-        "id": pa.string(),  # path in the folder, NFC
         "vector": pa.list_(pa.float16(), width),
         "hash": pa.string(),
         "bytes": pa.int64(),
@@ -195,12 +202,13 @@ def photo_schema(width: int, about: About) -> pa.Schema:
         # apart, so that a search never reads it.
         "thumbnail": pa.binary(),
     }
-    return pa.schema([pa.field(name, kind) for name, kind in columns.items()], metadata=about.metadata())
+    others = [pa.field(name, kind) for name, kind in columns.items()]
+    return pa.schema([KEY, *others], metadata=about.metadata())
 
 
 UNREADABLE_SCHEMA = pa.schema(
     [
-        pa.field("id", pa.string()),
+        KEY,
         pa.field("hash", pa.string()),
         pa.field("bytes", pa.int64()),
         pa.field("mtime_ns", pa.int64()),
@@ -209,10 +217,10 @@ UNREADABLE_SCHEMA = pa.schema(
 )
 
 
-def open_album(path: Path) -> Album | None:
+def open_album(path: Place) -> Album | None:
     """The album in a folder; None where there is none, or one whose making was cut off.
 
-    Raises InputError for one of other columns than are kept now.
+    Raises InputError for one of other columns than are kept now, or where object storage cannot be reached.
     """
     photos, unreadable = _table(path, PHOTOS), _table(path, UNREADABLE)
     if photos is None or unreadable is None:
@@ -229,23 +237,42 @@ def open_album(path: Path) -> Album | None:
     return Album(path, photos, unreadable, about)
 
 
-def make_album(path: Path, width: int, about: About) -> Album:
-    """A new, empty album for vectors of `width` numbers, in place of one that may be there."""
+def make_album(path: Place, width: int, about: About) -> Album:
+    """A new, empty album for vectors of `width` numbers, in place of one that may be there. Raises InputError."""
+    if isinstance(path, Remote):
+        _note_name(path)
     unreadable = _made(path, UNREADABLE, UNREADABLE_SCHEMA)
     return Album(path, _made(path, PHOTOS, photo_schema(width, about)), unreadable, about)
 
 
-def album_names(albums: Path) -> list[str]:
-    """The albums in a folder, sorted."""
-    return sorted(path.parent.name for path in albums.glob(f"*/{PHOTOS}.lance"))
+def album_names(albums: Place) -> list[str]:
+    """The albums in a folder, sorted. Raises InputError where object storage cannot be reached."""
+    if isinstance(albums, Path):
+        return sorted(path.parent.name for path in albums.glob(f"*/{PHOTOS}.lance"))
+    table = _table(albums, NAMES)
+    names = [] if table is None else table.search().to_arrow()["id"].to_pylist()
+    return sorted(name for name in names if _exists(albums / name, PHOTOS))
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Place) -> Iterator[None]:
     """Holds the album in a folder for writing. Raises InputError where another process does.
 
-    The file `.NAME.lock` beside it is held, which the system lets go of when the process ends, however it ends.
+    The file `.NAME.lock` beside it is held, which the system lets go of when the process ends, however it ends. Object
+    storage has nothing of the kind: there two may write, and Lance sees to it that each of their writes is whole and
+    that none is lost. Where it cannot, or the storage is not reached any more, that is an InputError too.
     """
+    if isinstance(path, Remote):
+        try:
+            yield
+        except RuntimeError as error:
+            if not str(error).startswith("lance error"):
+                raise
+            raise InputError(
+                f"expected to write to the album {path}, found: {said(error)}; what was written before is kept: "
+                "where another process writes to it, wait for it, then run the same again to go on"
+            ) from None
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with (path.parent / f".{path.name}.lock").open("a") as file:
         try:
@@ -255,13 +282,24 @@ def writing(path: Path) -> Iterator[None]:
         yield
 
 
-def _store(path: Path) -> Any:  # noqa: ANN401 - a Lance database
-    return lancedb.connect(path, read_consistency_interval=timedelta(0))
+def _store(path: Place, options: Mapping[str, str] = OPTIONS) -> Any:  # noqa: ANN401 - a Lance database
+    uri, settings = (path.uri, dict(options)) if isinstance(path, Remote) else (path, None)
+    return lancedb.connect(uri, read_consistency_interval=timedelta(0), storage_options=settings)
 
 
-def _table(path: Path, name: str) -> Any:  # noqa: ANN401 - a Lance table
+def _exists(path: Place, name: str) -> bool:
+    """Whether there is a table, or the beginning of one; asking makes no folder."""
+    if isinstance(path, Path):
+        return (path / f"{name}.lance").exists()
+    try:
+        return name in _store(path, QUICK).list_tables().tables
+    except (ValueError, RuntimeError, OSError) as error:
+        raise unreachable(path, error) from None
+
+
+def _table(path: Place, name: str) -> Any:  # noqa: ANN401 - a Lance table
     """A table that was made whole, else None."""
-    if not (path / f"{name}.lance").exists():  # so that asking makes no folder
+    if not _exists(path, name):
         return None
     try:
         return _store(path).open_table(name)
@@ -269,9 +307,18 @@ def _table(path: Path, name: str) -> Any:  # noqa: ANN401 - a Lance table
         return None
 
 
-def _made(path: Path, name: str, schema: pa.Schema) -> Any:  # noqa: ANN401 - a Lance table
+def _made(path: Place, name: str, schema: pa.Schema) -> Any:  # noqa: ANN401 - a Lance table
     mode = "create" if _table(path, name) is None else "overwrite"
     return _store(path).create_table(name, schema=schema, mode=mode)
+
+
+def _note_name(path: Remote) -> None:
+    """Puts an album's name where `album_names` finds it: LanceDB lists tables, and no folders of them."""
+    schema = pa.schema([KEY])
+    table = _table(path.parent, NAMES)
+    if table is None:
+        table = _store(path.parent).create_table(NAMES, schema=schema, exist_ok=True)
+    _upsert(table, [{"id": path.name}], schema)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from pipelines.search.embedding import PhotoFile, PhotoReader, photo_id, photo_p
 from pipelines.search.filters import parse
 from pipelines.search.fusion import mixed
 from pipelines.search.nearest import Match
+from pipelines.search.place import place
 from pipelines.search.rerank import Judge, Reranked, load_judge, rerank
 from pipelines.search.settings import SearchConfig
 from pipelines.search.words import Asked, check_text, take_apart
@@ -32,7 +33,7 @@ from pipelines.search.words import Asked, check_text, take_apart
 
 def find_album(config: SearchConfig) -> Album:
     """The album that the settings name, or the only one. Raises InputError where there is none, or several."""
-    albums = config.albums.expanduser()
+    albums = place(config.albums)
     names = album_names(albums)
     there = ", ".join(names) or "none"
     if config.album is None and len(names) != 1:

@@ -17,6 +17,7 @@ from pipelines.search.album import About, Album, Row, make_album, open_album, wr
 from pipelines.search.approximate import make_index, wants_index
 from pipelines.search.embedding import PhotoFile, PhotoReader, Reading, photo_id
 from pipelines.search.nearest import EXACT
+from pipelines.search.place import Place, place
 from pipelines.search.settings import SearchConfig
 from pipelines.table import print_failures
 
@@ -28,7 +29,7 @@ MOST_AT_ONCE, LONGEST = 256, 10.0
 class Report:
     """What `index` did."""
 
-    album: Path
+    album: Place
     photos: int = 0
     """In the album at the end."""
     new: int = 0
@@ -56,7 +57,7 @@ def index(
     """
     runner = runner or Runner(config.runner)
     folder = folder.expanduser().resolve()
-    path = config.albums.expanduser() / (config.album or folder.name)
+    path = place(config.albums) / (config.album or folder.name)
     with writing(path):
         files, failed = find_files(folder)
         checkpoint = checkpoints.resolve(config.checkpoint)

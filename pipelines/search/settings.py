@@ -47,8 +47,8 @@ class SearchConfig:
     translate: bool | Literal["auto"] = "auto"
     """Whether Korean queries become English; `auto`: where the model's vocabulary has no Korean."""
     translation: TranslationConfig = TranslationConfig()
-    albums: Path = Path("albums")
-    """Folder of the albums; each is a folder in it."""
+    albums: Path | str = Path("albums")
+    """Folder of the albums, each a folder in it; here or in object storage (s3://bucket/albums, gs://, az://)."""
     album: str | None = None
     """Name of the album. Without it `index` takes the name of the photos' folder, `query` the only album there is."""
     top: int = 10
