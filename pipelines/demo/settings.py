@@ -51,10 +51,12 @@ class DemoConfig:
 def demo_config() -> DemoConfig:
     """The settings of the profile that the environment names in PROFILE: `mini` unless it is given.
 
-    `SUITE_PUBLIC=1` says that strangers visit, whatever the file says of `local`. Raises ConfigError.
+    DEMO_CONFIG names a settings file in place of the profile's. `SUITE_PUBLIC=1` says that strangers visit, whatever
+    the file says of `local`. Raises ConfigError.
     """
     profile = os.environ.get("PROFILE", "mini")
     if profile not in PROFILES:
         raise ConfigError(f"expected a PROFILE among {', '.join(PROFILES)}, found {profile!r}")
+    path = Path(os.environ.get("DEMO_CONFIG") or PROFILES[profile])
     public = {"local": False} if os.environ.get("SUITE_PUBLIC") == "1" else {}
-    return load_config(PROFILES[profile], DemoConfig, public)
+    return load_config(path, DemoConfig, public)
