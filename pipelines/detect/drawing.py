@@ -3,7 +3,7 @@
 import colorsys
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -27,25 +27,34 @@ GOLDEN_ANGLE = 0.381966  # of a turn: the hues of neighbouring classes lie far a
 
 
 def draw(query: Query, found: Detections, prompts: Mapping[str, str], folder: Path) -> Path:
-    """Saves the picture with its boxes as a JPEG in `folder`, and returns its path.
+    """Saves the picture with its boxes, as `draw_boxes` draws them, as a JPEG in `folder`, and returns its path.
 
-    `prompts` (English class -> the user's word) label the boxes where a font with Hangul is installed, else the classes
-    do. The picture is decoded once more for this: keeping its pixels since the detection would cost memory.
+    The picture is decoded once more for this: keeping its pixels since the detection would cost memory.
     """
     picture = Image.fromarray(decode(query.sample.path).permute(1, 2, 0).numpy())
-    side = max(picture.size)
-    font = label_font(max(10, side // 45))
-    canvas = ImageDraw.Draw(picture)
-    # The best score last, so that its label stays on top.
-    for index in found.scores.argsort().tolist():
-        name = query.classes[int(found.class_ids[index])]
-        word = prompts.get(name, name)
-        label = f"{word if word.isascii() or speaks_hangul(font) else name} {found.scores[index]:.2f}"
-        _box(canvas, found.xyxy[index].tolist(), label, font, colour(int(found.class_ids[index])))
+    draw_boxes(picture, query.classes, found, prompts, font_px=max(10, max(picture.size) // 45))
     path = folder / file_name(query.sample.id)
     folder.mkdir(parents=True, exist_ok=True)
     picture.save(path, quality=90, subsampling=0)  # thin lines keep their colour
     return path
+
+
+def draw_boxes(
+    picture: Image.Image, classes: Sequence[str], found: Detections, prompts: Mapping[str, str], font_px: int
+) -> None:
+    """Draws the boxes, which are in pixels of `picture` (RGB), onto it, each with its word and score.
+
+    `prompts` (English class -> the user's word) label the boxes where a font with Hangul is installed, else the classes
+    do.
+    """
+    font = label_font(font_px)
+    canvas = ImageDraw.Draw(picture)
+    # The best score last, so that its label stays on top.
+    for index in found.scores.argsort().tolist():
+        name = classes[int(found.class_ids[index])]
+        word = prompts.get(name, name)
+        label = f"{word if word.isascii() or speaks_hangul(font) else name} {found.scores[index]:.2f}"
+        _box(canvas, found.xyxy[index].tolist(), label, font, colour(int(found.class_ids[index])))
 
 
 def file_name(sample_id: str) -> str:

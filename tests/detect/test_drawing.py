@@ -5,7 +5,7 @@ from PIL import Image, ImageFont
 
 from pipelines.core.images import Sample
 from pipelines.detect.detections import Detections, Query
-from pipelines.detect.drawing import colour, draw, file_name, label_font, speaks_hangul
+from pipelines.detect.drawing import colour, draw, draw_boxes, file_name, label_font, speaks_hangul
 
 NOTHING = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
 
@@ -32,6 +32,21 @@ def test_a_box_has_a_frame_of_its_classs_colour(grey, tmp_path, box):
     pixels = np.asarray(Image.open(path)).astype(int)
     right, bottom = min(119, int(box[2]) - 1), min(79, int(box[3]) - 1)
     assert np.abs(pixels[bottom, right] - colour(1)).max() < 60
+
+
+def test_boxes_are_drawn_onto_a_picture_without_a_file():
+    picture = Image.new("RGB", (400, 200))
+    draw_boxes(picture, ("dog", "cat"), NOTHING, {}, font_px=12)
+    assert picture.getbbox() is None
+    found = Detections(torch.tensor([[50.0, 80.0, 300.0, 180.0]]), torch.tensor([0.8]), torch.tensor([1]))
+    draw_boxes(picture, ("dog", "cat"), found, {}, font_px=12)
+    assert picture.getpixel((299, 179)) == picture.getpixel((299, 100)) == colour(1)
+    assert picture.getpixel((200, 150)) == (0, 0, 0)
+    left, top, right, bottom = picture.getbbox()
+    assert (left, right, bottom) == (50, 300, 180)
+    larger = Image.new("RGB", (400, 200))
+    draw_boxes(larger, ("dog", "cat"), found, {}, font_px=36)
+    assert larger.getbbox()[1] < top < 80  # the label stands above the box
 
 
 def test_labels_need_no_hangul(grey, tmp_path):
