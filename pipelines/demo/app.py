@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pipelines.demo import captions_page, status_page
+from pipelines.demo import captions_page, detect_page, status_page
 from pipelines.demo.language import choose_language, say
 from pipelines.demo.serving import warm_up
 
@@ -13,6 +13,8 @@ def main() -> None:
     pages = [
         st.Page(captions_page.page, title=say("캡션", "Captions"), icon=":material/subtitles:", url_path="caption",
                 default=True),
+        st.Page(detect_page.page, title=say("찾고 세기", "Find and count"), icon=":material/frame_inspect:",
+                url_path="detect"),
         st.Page(status_page.page, title=say("상태", "Status"), icon=":material/monitor_heart:", url_path="status"),
     ]  # fmt: skip
     page = st.navigation(pages, position="top")
