@@ -173,6 +173,8 @@ class AnomalyPipeline:
                 make = partial(self.runner.alone, fit_and_score)
                 scores = self.runner.once(f"fold {fold} of {category}", make)
                 bar.update()
+                if self.runner.watch is not None:
+                    self.runner.watch(f"fit {category}", fold + 1, folds + 1)
                 return scores
 
             with torch.inference_mode():

@@ -40,6 +40,14 @@ def test_only_the_hot_half_is_coloured(photo):
     assert red[..., 2].mean() > red[..., 0].mean()  # BGR: the hottest colour is red
 
 
+@pytest.mark.parametrize("opacity", [0.0, 0.25, 1.0])
+def test_opacity_mixes_the_photo_with_the_hottest_colour(photo, opacity):
+    hot, plain = torch.full((8, 8), HOT * 3.0), photo.flip(0).permute(1, 2, 0).numpy().astype(float)
+    hottest = draw(torch.zeros_like(photo), hot, 3.0, opacity=1.0).astype(float)
+    mixed = plain * (1 - opacity) + hottest * opacity
+    assert np.abs(draw(photo, hot, 3.0, opacity).astype(float) - mixed).max() <= 0.51
+
+
 @pytest.mark.parametrize("threshold", [0.0, 1e-30])
 def test_a_threshold_of_zero_divides_nothing(photo, threshold):
     draw(photo, torch.zeros(8, 8), threshold)

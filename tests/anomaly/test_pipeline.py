@@ -328,6 +328,12 @@ def test_runner_is_the_only_one_to_choose_a_device(settings):
     assert all(fitted.scorer.bank.device == runner.device for fitted in pipeline.fitted.values())
 
 
+def test_who_watches_is_told_of_every_fold(settings):
+    config, told = settings(), []
+    AnomalyPipeline(config, Runner(config.runner, watch=lambda *each: told.append(each))).fit()
+    assert [each for each in told if each[0] == "fit fine"] == [("fit fine", fold, 6) for fold in range(1, 6)]
+
+
 class Asked(Stop):
     """Counts how often it is asked, before each batch and each fit; the run is killed at one of these moments."""
 
