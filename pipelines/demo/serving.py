@@ -40,7 +40,7 @@ def serving() -> "Serving":
     """The thread that has the device."""
     from pipelines.core.serving import Serving
 
-    return Serving(_runner_config(), _kept)
+    return Serving(_runner_config(), kept)
 
 
 def warm_up() -> None:
@@ -59,7 +59,8 @@ def _runner_config() -> "RunnerConfig":
 
 
 @st.cache_resource(show_spinner=False, max_entries=MOST_KEPT, on_release=lambda _: _free())
-def _kept(name: str, _make: Callable[[], Any]) -> Any:  # noqa: ANN401 - a model or what belongs to one
+def kept(name: str, _make: Callable[[], Any]) -> Any:  # noqa: ANN401 - a model or what belongs to one
+    """What was made under that name, made now where it is not there; two at once make it once."""
     return _make()
 
 

@@ -1,0 +1,60 @@
+import gc
+import threading
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from pipelines.core.runner import RunnerConfig
+from pipelines.core.serving import Serving
+from pipelines.demo import serving
+from pipelines.demo.serving import MOST_KEPT, kept
+
+
+class Model:
+    """Something heavy."""
+
+    made = 0
+
+    def __init__(self, number: int) -> None:
+        time.sleep(0.1)  # long enough for two to begin, if two could
+        Model.made += 1
+
+
+@pytest.fixture
+def load():
+    """What loads models into the demo's own store, which is empty before and after."""
+    kept.clear()
+    Model.made = 0
+    yield Serving(RunnerConfig(device="cpu"), kept).load
+    kept.clear()
+
+
+def test_visitors_at_once_share_one_model(load):
+    meeting = threading.Barrier(10)
+
+    def visit(_):
+        meeting.wait()
+        return load(partial(Model, 0))
+
+    with ThreadPoolExecutor(10) as pool:
+        models = list(pool.map(visit, range(10)))
+    assert Model.made == 1
+    assert len({id(model) for model in models}) == 1
+
+
+def test_what_was_made_the_longest_ago_goes_and_its_memory_is_given_back(load):
+    first = weakref.ref(load(partial(Model, 0)))
+    second = weakref.ref(load(partial(Model, 1)))
+    for number in range(2, MOST_KEPT + 1):
+        load(partial(Model, number))
+    gc.collect()
+    assert first() is None
+    assert second() is not None
+
+
+def test_all_work_goes_to_one_thread():
+    assert serving.serving() is serving.serving()
+    assert serving.runner().service is serving.serving()
