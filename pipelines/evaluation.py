@@ -1,7 +1,7 @@
 """`evaluate`: what a submission scores against its truth, as a table and as a JSON file beside the submission."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,6 +14,7 @@ from pipelines.core.submission import content_hash, write_whole
 from pipelines.history import note_scores
 from pipelines.table import print_table
 from pipelines.tracking import Tracking, send
+from pipelines.worst import ERRORS, FINDERS, Wrong, worst
 
 ENDING = ".scores.json"
 TRACKING = "tracking"
@@ -27,6 +28,8 @@ class Scoring(Protocol):
     def submission(self) -> Path: ...
     @property
     def truth(self) -> Path: ...
+    @property
+    def worst(self) -> int: ...
 
 
 Settings = TypeVar("Settings", bound=Scoring)
@@ -35,7 +38,7 @@ Settings = TypeVar("Settings", bound=Scoring)
 def evaluate_task(
     task: str, settings: Settings, evaluate: Callable[[Settings], Evaluation], tracking: Tracking
 ) -> Evaluation:
-    """Scores one task's submission, shows the table, writes the JSON file, the history and to the tracker.
+    """Scores one task's submission, shows the scores and the worst rows, writes both, the history and to the tracker.
 
     Raises InputError, and ConfigError where the tracker is not installed.
     """
@@ -44,6 +47,8 @@ def evaluate_task(
     print_table([(task, "value", "by"), *rows])
     for line in found.lines:
         print(line)
+    wrong = worst(task, settings.submission, settings.truth)[: settings.worst] if task in FINDERS else []
+    _show_worst(task, wrong)
     record = {
         "task": task,
         "submission": str(settings.submission),
@@ -52,6 +57,7 @@ def evaluate_task(
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "scores": [asdict(score) for score in found.scores],
         **found.details,
+        **({"worst": [asdict(row) for row in wrong]} if task in FINDERS else {}),
     }
     write_scores(settings.submission, record)
     row = note_scores(task, settings, found.scores)
@@ -74,6 +80,14 @@ def evaluate_all(config: Path, evaluations: Mapping[str, Callable[[], tuple[Any,
     if len(missing) == len(tasks):
         some = f"submissions such as {missing[0]}" if missing else f"a task's part in {config}"
         raise InputError(f"expected {some}, found none; make submissions")
+
+
+def _show_worst(task: str, rows: Sequence[Wrong]) -> None:
+    """The worst rows as a table; nothing where none is wrong."""
+    if rows:
+        print()
+        cells = [(row.id, row.kind, f"{row.error:.4g}", row.said, row.truth) for row in rows]
+        print_table([("worst", "kind", ERRORS[task], "said", "truth"), *cells])
 
 
 def write_scores(submission: Path, record: Mapping[str, Any]) -> None:

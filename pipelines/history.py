@@ -25,7 +25,7 @@ FRONT = ["finished_utc", "task", "submission"]
 """The first columns; then come the scores, a column each, whichever there are."""
 OF_RUN = ["rows", "blanks", "missing", "seconds", "device"]
 BACK = [*OF_RUN, "models", "settings", "settings_hash", "scored_with", "content_hash"]
-UNSAID = ("data.output", "runner.progress", "runner.deadline")
+UNSAID = ("data.output", "runner.progress", "runner.deadline", "worst")
 """Settings that have columns of their own, the output `submission` and the deadline `missing`, or change no score."""
 
 Row = dict[str, str]

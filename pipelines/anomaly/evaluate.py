@@ -30,10 +30,14 @@ class AnomalyScoring:
     """Folder of the anomaly maps that save_maps wrote; with `masks`, pixels are scored too."""
     masks: Path | None = None
     """Folder of the masks: an MVTec-like tree with ground_truth, or one whose masks are named as the images."""
+    worst: int = 5
+    """How many of the mistakes that lie the farthest beyond the threshold are shown (0 or more)."""
 
     def __post_init__(self) -> None:
         if (self.maps is None) != (self.masks is None):
             raise ValueError("maps and masks are held against each other: give both, or neither")
+        if self.worst < 0:
+            raise ValueError(f"worst is 0 or more, not {self.worst}")
 
 
 def evaluate(settings: AnomalyScoring) -> Evaluation:
@@ -57,7 +61,7 @@ def score(
         raise InputError(f"expected the labels 0 and 1 in the truth, found no {missing.pop()}")
     scores: list[Score] = []
     details: dict[str, Any] = {}
-    values = _numbers(said, "score", "submission") if "score" in said else None
+    values = read_numbers(said, "score", "submission") if "score" in said else None
     if values is not None:
         threshold = best_threshold(values.tolist(), labels.tolist())
         details["F1-max"] = {"threshold": threshold}
@@ -67,14 +71,14 @@ def score(
             _score("F1-max", f1_score(labels, values > threshold)),
         ]
     if "label" in said:
-        own = _numbers(said, "label", "submission").astype(int)
+        own = read_numbers(said, "label", "submission").astype(int)
         scores += [
             _score("accuracy", accuracy_score(labels, own)),
             _score("macro-F1", f1_score(labels, own, average="macro")),
         ]
     if not scores:
         raise InputError(f"expected a column `score` or `label` in the submission, found {', '.join(said.columns)}")
-    categories, lines = _categories(labels), []
+    categories, lines = categories_of(labels), []
     found = {
         name: _of_category(of_it, values, maps, masks) for name, of_it in categories.items() if of_it.nunique() == 2
     }
@@ -88,7 +92,7 @@ def score(
 
 def read_labels(truth: pd.DataFrame) -> "pd.Series[int]":
     """The column `label` of a truth that is indexed by its ids. Raises InputError for what is not 0 or 1."""
-    labels = _numbers(truth, "label", "truth")
+    labels = read_numbers(truth, "label", "truth")
     if other := sorted(set(labels) - {0, 1}):
         raise InputError(f"expected the labels 0 and 1 in the truth, found {other[0]:g}")
     return labels.astype(int)
@@ -105,7 +109,7 @@ def best_threshold(scores: Sequence[float], labels: Sequence[int]) -> float:
     return (first + max((score for score in scores if score < first), default=first - 1)) / 2
 
 
-def _categories(labels: "pd.Series[int]") -> "dict[str, pd.Series[int]]":
+def categories_of(labels: "pd.Series[int]") -> "dict[str, pd.Series[int]]":
     """The labels of each category of an MVTec-like tree, else all as one."""
     parts = [PurePosixPath(str(image)).parts for image in labels.index]
     if not all(len(names) > 2 and names[1] == TEST for names in parts):
@@ -146,7 +150,7 @@ def _score(name: str, value: float) -> Score:
     return Score(name, float(value), by("scikit-learn"))
 
 
-def _numbers(frame: pd.DataFrame, column: str, name: str) -> "pd.Series[float]":
+def read_numbers(frame: pd.DataFrame, column: str, name: str) -> "pd.Series[float]":
     if column not in frame:
         raise InputError(f"expected a column `{column}` in the {name}, found {', '.join(frame.columns)}")
     for key, cell in frame[column].items():

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
-from pipelines.caption.metrics import EXACT, References, Texts, chrf, coco, exact, general, nikl, samsung2023
+from pipelines.caption.metrics import EXACT, References, Texts, coco, exact, general, nikl, samsung2023
 from pipelines.caption.tokens import Tokenizer
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
@@ -42,7 +42,7 @@ class CaptionScoring:
     preset: str = "general"
     """`general`, or a contest's own: `nikl`, `samsung2023`, `coco`."""
     worst: int = 5
-    """How many of the captions that are farthest from their references are shown (0 or more)."""
+    """How many of the captions that are the farthest from their references are shown (0 or more)."""
     clip: str | None = None
     """Folder or hub id of a CLIP, SigLIP or SigLIP 2, for CLIPScore."""
     images: Path | None = None
@@ -62,7 +62,7 @@ class CaptionScoring:
 
 
 def evaluate(settings: CaptionScoring) -> Evaluation:
-    """Scores a submission's captions and shows the worst. Raises InputError or CheckpointError."""
+    """Scores a submission's captions. Raises InputError or CheckpointError."""
     submission = read_frame(settings.submission)
     if ENGLISH not in submission:
         submission = _with_english(submission, settings.submission)
@@ -90,27 +90,28 @@ def clip_score(submission: pd.DataFrame, checkpoint: str, images: Path, settings
 
 
 def score(submission: pd.DataFrame, truth: pd.DataFrame, settings: CaptionScoring) -> Evaluation:
-    """What the captions score and which are the worst; all shares are 0 to 1, CIDEr-D is 0 to 10.
+    """What the captions score; all shares are 0 to 1, CIDEr-D is 0 to 10.
 
-    Both frames have the id first and a column `caption`; where both have `english`, its exact matches count too. Raises
-    InputError where a column is missing, an id repeats in the submission, or the ids differ.
+    The frames are as `aligned` takes them; where both have `english`, its exact matches count too. Raises InputError.
     """
-    for name, table in (("submission", submission), ("truth", truth)):
-        if CAPTION not in table.columns:
-            raise InputError(f"expected a column `{CAPTION}` in the {name}, found {', '.join(map(str, table.columns))}")
-    said, true = joined(submission.fillna(""), _by_id(truth.fillna("")))
+    said, true = aligned(submission, truth)
     captions, references = said[CAPTION].tolist(), true[CAPTION].tolist()
     scores = PRESETS[settings.preset](captions, references, settings.tokenizer)
     if ENGLISH in said and ENGLISH in true:
         scores.append(Score("exact (english)", exact(said[ENGLISH].tolist(), true[ENGLISH].tolist()), EXACT))
-    likeness = [chrf([caption], [texts]) for caption, texts in zip(captions, references, strict=True)]
-    ranked = sorted(zip(likeness, said.index, captions, references, strict=True), key=lambda row: row[0])
-    worst = [row for row in ranked[: settings.worst] if row[0] < 1]
-    return Evaluation(
-        scores,
-        [f"worst by chrF2: {value:.2f} {key}: {said!r}, expected {texts[0]!r}" for value, key, said, texts in worst],
-        {"worst": [dict(zip(("chrF2", "id", "caption", "references"), row, strict=True)) for row in worst]},
-    )
+    return Evaluation(scores)
+
+
+def aligned(submission: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables, joined by their ids, which are the index; a cell of the truth is the list of the id's references.
+
+    Both frames have the id first and a column `caption`. Raises InputError where that is missing, an id repeats in the
+    submission, or the ids differ.
+    """
+    for name, table in (("submission", submission), ("truth", truth)):
+        if CAPTION not in table.columns:
+            raise InputError(f"expected a column `{CAPTION}` in the {name}, found {', '.join(map(str, table.columns))}")
+    return joined(submission.fillna(""), _by_id(truth.fillna("")))
 
 
 def _by_id(truth: pd.DataFrame) -> pd.DataFrame:

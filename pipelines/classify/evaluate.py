@@ -26,7 +26,7 @@ class ClassifyScoring:
     top_file: Path | None = None
     """CSV of the likeliest labels, as the run's top_file has them: image,rank,label,probability."""
     worst: int = 5
-    """How many of the commonest confusions are shown (0 or more)."""
+    """How many of the commonest confusions, and of the surest mistakes, are shown (0 or more)."""
 
     def __post_init__(self) -> None:
         if self.worst < 0:
@@ -36,7 +36,7 @@ class ClassifyScoring:
 def evaluate(settings: ClassifyScoring) -> Evaluation:
     """Accuracy and macro-F1; with `top_file` how often the truth is among the likeliest too. Raises InputError."""
     said, true = joined(read_frame(settings.submission), read_frame(settings.truth))
-    answers, truth = _labels(said, "submission"), _labels(true, "truth")
+    answers, truth = read_classes(said, "submission"), read_classes(true, "truth")
     scores = [
         Score("accuracy", float(accuracy_score(truth, answers)), by("scikit-learn")),
         Score("macro-F1", float(f1_score(truth, answers, average="macro", zero_division=0)), by("scikit-learn")),
@@ -49,7 +49,7 @@ def evaluate(settings: ClassifyScoring) -> Evaluation:
     return Evaluation(scores, shown, {"confused": {str(pair): int(count) for pair, count in confused.items()}})
 
 
-def _labels(table: pd.DataFrame, name: str) -> "pd.Series[str]":
+def read_classes(table: pd.DataFrame, name: str) -> "pd.Series[str]":
     """The column of the classes, in NFC: `label`, or the only one."""
     column = LABEL if LABEL in table else table.columns[0] if len(table.columns) == 1 else None
     if column is None:

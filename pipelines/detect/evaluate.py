@@ -36,10 +36,14 @@ class DetectScoring:
     """The boxes of the same run, as its `--boxes boxes.json` wrote them; with `truth_boxes` they give the mAP."""
     truth_boxes: Path | None = None
     """COCO ground truth JSON; what was not asked for does not count."""
+    worst: int = 5
+    """How many of the photos whose counts are the farthest off are shown (0 or more)."""
 
     def __post_init__(self) -> None:
         if (self.boxes is None) != (self.truth_boxes is None):
             raise ValueError("boxes and truth_boxes belong together, found one of them")
+        if self.worst < 0:
+            raise ValueError(f"worst is 0 or more, not {self.worst}")
 
 
 def evaluate(settings: DetectScoring) -> Evaluation:

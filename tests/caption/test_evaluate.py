@@ -120,14 +120,6 @@ def test_nearer_captions_score_more():
     assert all(math.isfinite(value) for value in far.values())
 
 
-def test_the_worst_captions_are_shown():
-    found = score(
-        said(["강아지 한 마리가 있다.", "공", "자동차 한 대"]), TRUTH, CaptionScoring("s.csv", "t.csv", worst=2)
-    )
-    assert [line.split(": ")[1][-5:] for line in found.lines] == ["2.jpg", "3.jpg"]
-    assert found.details["worst"][0]["references"] == ["개"]
-
-
 def test_every_figure_says_what_computed_it():
     found = score(said(TRUTH["caption"]), TRUTH, CaptionScoring("s.csv", "t.csv", tokenizer="ko-mecab"))
     tools = {each.name: each.by for each in found.scores}
