@@ -1,15 +1,20 @@
 """The demo: its pages in order, and what they share above their own widgets."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pipelines.demo import captions_page, detect_page, status_page
 from pipelines.demo.language import choose_language, say
 from pipelines.demo.serving import warm_up
 
+# A Material icon here would make each visitor's browser ask Google for it.
+ICON = Path(__file__).parent / "icon.svg"
+
 
 def main() -> None:
     """Runs the page that the address names."""
-    st.set_page_config(page_title="Vision challenge suite", page_icon=":material/photo_camera:", layout="wide")
+    st.set_page_config(page_title="Vision challenge suite", page_icon=ICON, layout="wide")
     pages = [
         st.Page(captions_page.page, title=say("캡션", "Captions"), icon=":material/subtitles:", url_path="caption",
                 default=True),
