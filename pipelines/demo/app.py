@@ -15,6 +15,10 @@ ICON = Path(__file__).parent / "icon.svg"
 def main() -> None:
     """Runs the page that the address names."""
     st.set_page_config(page_title="Vision challenge suite", page_icon=ICON, layout="wide")
+    top = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+    heading = top.container(width="content")
+    with top:
+        choose_language()  # before anything is said: the address may name the language
     pages = [
         st.Page(captions_page.page, title=say("캡션", "Captions"), icon=":material/subtitles:", url_path="caption",
                 default=True),
@@ -25,9 +29,7 @@ def main() -> None:
         st.Page(status_page.page, title=say("상태", "Status"), icon=":material/monitor_heart:", url_path="status"),
     ]  # fmt: skip
     page = st.navigation(pages, position="top")
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.title(page.title, anchor=False, width="content")
-        choose_language()
+    heading.title(page.title, anchor=False, width="content")
     page.run()
     _warm()
 

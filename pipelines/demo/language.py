@@ -17,7 +17,7 @@ def say(korean: str, english: str) -> str:
 
 
 def choose_language() -> None:
-    """The switch; the address bar keeps what was chosen, as `?lang=en`."""
+    """The switch; the address bar keeps what was chosen, as `?lang=English`."""
     st.segmented_control(
         say("언어", "Language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, default="ko", key=KEY,
         label_visibility="collapsed", bind="query-params", required=True,
