@@ -164,7 +164,13 @@ class AnomalyPipeline:
         device, seed = self.runner.device, self.config.fit.seed
         with tqdm(total=folds + 1, desc=f"fit {category}", disable=not self.config.runner.progress) as bar:
 
+            def tell(done: int) -> None:
+                if self.runner.watch is not None:
+                    self.runner.watch(f"fit {category}", done, folds + 1)
+
             def scores_of(fold: int, others: Sequence[int], held_out: Sequence[int]) -> Sequence[float]:
+                tell(fold)
+
                 def fit_and_score() -> list[float]:
                     self._check_time(category)
                     scorer = self.method.fit([features[place] for place in others], device)
@@ -173,13 +179,12 @@ class AnomalyPipeline:
                 make = partial(self.runner.alone, fit_and_score)
                 scores = self.runner.once(f"fold {fold} of {category}", make)
                 bar.update()
-                if self.runner.watch is not None:
-                    self.runner.watch(f"fit {category}", fold + 1, folds + 1)
                 return scores
 
             with torch.inference_mode():
                 held_out = out_of_fold(len(features), scores_of, self.config.folds, seed)
                 self._check_time(category)
+                tell(folds)
                 scorer = self.runner.alone(partial(self.method.fit, features, device))
             bar.update()
         return Fitted(scorer, self._threshold(category, held_out), len(features), held_out)
