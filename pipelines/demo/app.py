@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pipelines.demo import captions_page, detect_page, search_page, status_page
+from pipelines.demo import anomaly_page, captions_page, detect_page, search_page, status_page
 from pipelines.demo.language import choose_language, say
 from pipelines.demo.serving import warm_up
 
@@ -24,6 +24,8 @@ def main() -> None:
                 default=True),
         st.Page(detect_page.page, title=say("찾고 세기", "Find and count"), icon=":material/frame_inspect:",
                 url_path="detect"),
+        st.Page(anomaly_page.page, title=say("이상 탐지", "Anomalies"), icon=":material/troubleshoot:",
+                url_path="anomaly"),
         st.Page(search_page.page, title=say("사진 검색", "Photo search"), icon=":material/image_search:",
                 url_path="search"),
         st.Page(status_page.page, title=say("상태", "Status"), icon=":material/monitor_heart:", url_path="status"),
