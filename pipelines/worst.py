@@ -89,17 +89,17 @@ def _anomalies(submission: pd.DataFrame, truth: pd.DataFrame) -> list[Wrong]:
         scores = read_numbers(said, "score", "submission")
         decided = (scores > best_threshold(scores.tolist(), labels.tolist())).astype(int)
     groups = [of_it.index for of_it in categories_of(labels).values()]
-    far = pd.concat([_beyond(scores[ids], decided[ids]) for ids in groups])
+    far = pd.concat([_beyond(scores[ids], decided[ids]) for ids in groups]).loc[labels.index]
     return [
         Wrong(
             str(key),
             "missed" if label else "false alarm",
-            f"{decided[key]} (score {scores[key]:.4g})" if "score" in said else str(decided[key]),
+            f"{own} (score {score:.4g})" if "score" in said else str(own),
             str(label),
-            float(far[key]),
+            float(error),
         )
-        for key, label in labels.items()
-        if label != decided[key]
+        for key, label, own, score, error in zip(labels.index, labels, decided, scores, far, strict=True)
+        if label != own
     ]
 
 
@@ -120,11 +120,11 @@ def _classes(submission: pd.DataFrame, truth: pd.DataFrame) -> list[Wrong]:
 
     said, true = joined(submission, truth)
     answers, expected = read_classes(said, "submission"), read_classes(true, "truth")
-    sure = pd.to_numeric(said["probability"], errors="coerce").fillna(1) if "probability" in said else None
+    sure = pd.to_numeric(said.get("probability", pd.Series(1.0, said.index)), errors="coerce").fillna(1.0)
     return [
-        Wrong(str(key), "confused", answers[key], label, 1.0 if sure is None else float(sure[key]))
-        for key, label in expected.items()
-        if label != answers[key]
+        Wrong(str(key), "confused", answer, label, float(error))
+        for key, answer, label, error in zip(expected.index, answers, expected, sure, strict=True)
+        if label != answer
     ]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pipelines.demo import anomaly_page, captions_page, detect_page, search_page, status_page
+from pipelines.demo import anomaly_page, captions_page, detect_page, runs_page, search_page, status_page
 from pipelines.demo.language import choose_language, say
 from pipelines.demo.serving import warm_up
 
@@ -28,6 +28,8 @@ def main() -> None:
                 url_path="anomaly"),
         st.Page(search_page.page, title=say("사진 검색", "Photo search"), icon=":material/image_search:",
                 url_path="search"),
+        st.Page(runs_page.page, title=say("제출과 실행", "Submissions and runs"), icon=":material/leaderboard:",
+                url_path="runs"),
         st.Page(status_page.page, title=say("상태", "Status"), icon=":material/monitor_heart:", url_path="status"),
     ]  # fmt: skip
     page = st.navigation(pages, position="top")
