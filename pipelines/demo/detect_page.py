@@ -26,18 +26,19 @@ if TYPE_CHECKING:  # they import torch
 
 FOUND, FAILED, RUN = "detections", "detections-failed", "detections-run"
 """Session state: the Found, name -> reason, and the number of the run, which names its pages."""
-DRAWN = 1024
-"""Longer side of a drawn photo, at most (px)."""
+DRAWN = (640, 1024)
+"""Longer side of a drawn photo, at least and at most (px): a small one is made larger, so that labels are legible."""
 IN_TABLE = 128
 """Longer side of a photo in the table (px): all of them are sent anew with each move of a slider."""
-A_PAGE = 12
+A_PAGE = 8
 """Drawn photos shown at once."""
 
 
 def page() -> None:
     """The widgets, and what the latest run found."""
     pictures = choose_pictures("detect", demo_config().samples / "detect" / "images")
-    with st.form("detect-form", border=False):  # so that Enter starts it too
+    # In a form Enter starts it, too.
+    with st.form("detect-form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         typed = st.text_input(
             say("찾을 것 (쉼표로 여러 가지)", "What to find (commas between)"),
             say("강아지, 고양이, 새", "dog, cat, bird"),
@@ -105,7 +106,7 @@ def show() -> None:
                 f"In {full} photos the model found as many as it can at once; there may be more.",
             )
         )
-    _gallery(found, counted)
+    _gallery(found, counted, table)
     if len(found.photos) > 1:
         _table(found, table)
     download_csv(table, "detect.csv")
@@ -152,9 +153,12 @@ def drawn(path: Path, classes: tuple[str, ...], words: Mapping[str, str], object
     jpeg = _undrawn(path)
     if jpeg is None:
         return None
-    picture = Image.open(io.BytesIO(jpeg))
-    scaled = objects.xyxy * (max(picture.size) / max(image_size(path)))
-    draw_boxes(picture, classes, Detections(scaled, objects.scores, objects.class_ids), words, max(picture.size) // 24)
+    picture: Image.Image = Image.open(io.BytesIO(jpeg))
+    if (larger := DRAWN[0] / max(picture.size)) > 1:
+        picture = picture.resize((max(1, round(picture.width * larger)), max(1, round(picture.height * larger))))
+    side = max(picture.size)
+    scaled = objects.xyxy * (side / max(image_size(path)))
+    draw_boxes(picture, classes, Detections(scaled, objects.scores, objects.class_ids), words, font_px=side // 24)
     data = io.BytesIO()
     picture.save(data, "JPEG", quality=90, subsampling=0)
     return data.getvalue()
@@ -163,15 +167,16 @@ def drawn(path: Path, classes: tuple[str, ...], words: Mapping[str, str], object
 @st.cache_data(show_spinner=False, max_entries=200)
 def _undrawn(path: Path) -> bytes | None:
     """Kept beside `drawn`, for large photos take long to decode."""
-    return smaller(path, DRAWN)
+    return smaller(path, DRAWN[1])
 
 
 def _sliders() -> tuple[float, float]:
     """The score threshold and the IoU of NMS; they begin at the task's settings."""
     config = _config()
-    threshold = st.slider(
+    row = st.container(horizontal=True)
+    threshold = row.slider(
         say("점수", "Score"), _lowest(config), 0.95, config.box_threshold, 0.01,
-        width=420,
+        width=360,
         help=say(
             "모델이 이 점수보다 확신하는 상자만 셉니다. 내리면 놓친 것을 더 찾지만 잘못 본 것도 섞이고, 올리면 확실한 "
             "것만 남습니다. 모델은 다시 돌지 않습니다.",
@@ -180,7 +185,7 @@ def _sliders() -> tuple[float, float]:
         ),
         key="detect-score",
     )  # fmt: skip
-    with st.expander(say("자세히", "Details"), icon=":material/tune:", width=420):
+    with row.expander(say("자세히", "Details"), icon=":material/tune:", width=360):
         iou = st.slider(
             say("겹침 (NMS IoU)", "Overlap (NMS IoU)"), 0.0, 1.0, config.nms_iou, 0.05,
             help=say(
@@ -194,22 +199,24 @@ def _sliders() -> tuple[float, float]:
     return threshold, iou
 
 
-def _gallery(found: Found, counted: "Sequence[Detections | None]") -> None:
-    """The photos with their boxes, some at a time."""
+def _gallery(found: Found, counted: "Sequence[Detections | None]", table: pd.DataFrame) -> None:
+    """The photos with their boxes, some at a time, each with its counts."""
     seen = [
-        (sample, objects)
-        for (sample, _), objects in zip(found.photos, counted, strict=True)
+        (sample, objects, row[1:])
+        for (sample, _), objects, row in zip(found.photos, counted, table.itertuples(index=False), strict=True)
         if objects is not None
-    ]  # fmt: skip
+    ]
     pages = -(-len(seen) // A_PAGE)
     place = st.container()
     chosen = st.pagination(pages, key=f"detect-pages-{st.session_state[RUN]}") if pages > 1 else 1
     words = {english.text: prompt for prompt, english in found.prompts.items()}
-    with place, st.grid(min_column_width=256, gap="small"):
-        for sample, objects in seen[(chosen - 1) * A_PAGE : chosen * A_PAGE]:
+    with place, st.grid(min_column_width=256 if len(seen) > 2 else 512, gap="small"):
+        for sample, objects, counts in seen[(chosen - 1) * A_PAGE : chosen * A_PAGE]:
+            said = [f"{prompt} {count}" for prompt, count in zip(found.prompts, counts, strict=True) if count]
             picture = drawn(sample.path, found.classes, words, objects)
             if picture is not None:
-                st.image(picture, plain(f"{sample.id} · {len(objects)}"), width="stretch", alt=sample.id)
+                caption = f"{sample.id} · {', '.join(said) or say('없음', 'none')}"
+                st.image(picture, plain(caption), width="stretch", alt=caption)
 
 
 def _table(found: Found, table: pd.DataFrame) -> None:
@@ -249,13 +256,14 @@ def _advice(prompts: Sequence[str], config: "DetectConfig", error: InputError) -
             f"영어로 옮기지 못한 말: {', '.join(unknown)}. 더 흔한 말이나 영어로 적어 주세요.",
             f"No English found for: {', '.join(unknown)}. Try a commoner word, or English.",
         )
-    return str(error)
+    return say(f"모델이 모르는 말입니다. 다른 말로 적어 주세요. ({error})", f"The model cannot read this: {error}")
 
 
 def _config() -> "DetectConfig":
     from pipelines.detect.settings import DetectConfig
 
-    return task_config(demo_config().detect, DetectConfig)
+    config: DetectConfig = task_config(demo_config().detect, DetectConfig)
+    return config
 
 
 def _lowest(config: "DetectConfig") -> float:

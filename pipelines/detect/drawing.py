@@ -44,17 +44,17 @@ def draw_boxes(
 ) -> None:
     """Draws the boxes, which are in pixels of `picture` (RGB), onto it, each with its word and score.
 
-    `prompts` (English class -> the user's word) label the boxes where a font with Hangul is installed, else the classes
-    do.
+    Letters are `font_px` high, and lines as wide as suits them. `prompts` (English class -> the user's word) label the
+    boxes where a font with Hangul is installed, else the classes do.
     """
-    font = label_font(font_px)
+    font, line = label_font(font_px), max(2, round(font_px / 9))
     canvas = ImageDraw.Draw(picture)
     # The best score last, so that its label stays on top.
     for index in found.scores.argsort().tolist():
         name = classes[int(found.class_ids[index])]
         word = prompts.get(name, name)
         label = f"{word if word.isascii() or speaks_hangul(font) else name} {found.scores[index]:.2f}"
-        _box(canvas, found.xyxy[index].tolist(), label, font, colour(int(found.class_ids[index])))
+        _box(canvas, found.xyxy[index].tolist(), label, font, colour(int(found.class_ids[index])), line)
 
 
 def file_name(sample_id: str) -> str:
@@ -91,9 +91,9 @@ def _box(
     label: str,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     ink: tuple[int, int, int],
+    line: int,
 ) -> None:
-    """A frame with its label above it, or inside where there is no room above."""
-    line = max(2, round(max(canvas.im.size) / 400))
+    """A frame, `line` px wide, with its label above it, or inside where there is no room above."""
     left, top, right, bottom = xyxy
     canvas.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=ink, width=line)
     _, _, width, height = canvas.textbbox((0, 0), label, font=font)
