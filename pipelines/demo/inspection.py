@@ -188,10 +188,13 @@ def _pipeline(model: Model, config: "AnomalyConfig", runner: "Runner") -> "Anoma
     from pipelines.anomaly.pipeline import AnomalyPipeline
 
     try:
-        kept = replace(config, fitted=model.folder, model=model.method or config.model)
-        pipeline = AnomalyPipeline(kept, runner)
-        if model.category in pipeline.fitted or not model.normals:
-            return pipeline
+        pipeline = AnomalyPipeline(replace(config, fitted=model.folder, model=model.method or config.model), runner)
+        if model.category not in pipeline.fitted:
+            raise CheckpointError(
+                f"expected the category {model.category} in {model.folder}, found {', '.join(pipeline.fitted)}; fit it "
+                "again"
+            )
+        return pipeline
     except CheckpointError:
         if not model.normals:
             raise
