@@ -1,17 +1,18 @@
 """Two submissions or more side by side: scores, the rows that differ with their photos, and one that merges them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
-from pipelines.core.errors import SuiteError
+from pipelines.core.errors import InputError, SuiteError
 from pipelines.demo.language import plain, say
 from pipelines.demo.runs_errors import ON_PAGE, show_photo
 from pipelines.demo.runs_files import (
+    Known,
     bundled_images,
     bundled_truth,
     known_submissions,
@@ -38,10 +39,27 @@ MERGES = {
 """How submissions are merged, as it is called here."""
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """What a visitor chose to compare."""
+
+    files: dict[str, Path]
+    """Name, which can be shown and differs -> submission; the visitor's own first."""
+    truth: tuple[str, Path] | None
+    """Name and file, where the visitor has one."""
+    known: Sequence[Known]
+    """Those among the files that the history knows."""
+
+    @property
+    def names(self) -> dict[str, Path]:
+        """All of the files by their names."""
+        return self.files | dict([self.truth] if self.truth else [])
+
+
 def show_comparison() -> None:
     """The widgets that choose the files, and the comparison once there are two of them."""
-    chosen, truth = choose_files()
-    if len(chosen) < 2:
+    chosen = choose_files()
+    if len(chosen.files) < 2:
         st.caption(
             say(
                 "같은 사진에 대한 제출 파일을 둘 이상 올리거나 고르면, 어디가 다른지 사진과 함께 보여 줍니다.",
@@ -49,47 +67,58 @@ def show_comparison() -> None:
             )
         )
         return
-    names = chosen | dict(filter(None, (truth,)))
-    with sentences(names):
-        from pipelines.compare import read_submissions
+    with sentences(chosen.names):
+        from pipelines.core.submission import content_hash
 
-        submissions = read_submissions(list(chosen.values()))
-        labels = dict(zip(submissions.letters, chosen, strict=True))
-        truth_path = truth[1] if truth else _matching(bundled_truth(submissions.task), submissions)
-        scores = _scores(submissions, truth_path, names)
-        differing = submissions.differing_rows()
-        photos = _photos(submissions)
+        paths = tuple(chosen.files.values())
+        contents = tuple(map(content_hash, paths))
+        with st.spinner(say("읽는 중…", "Reading…")):
+            submissions, differing = _read(paths, contents, chosen.known[0].task if chosen.known else None)
+        labels = dict(zip(submissions.letters, chosen.files, strict=True))
+        truth = chosen.truth[1] if chosen.truth else _matching(bundled_truth(submissions.task), submissions)
+        scores = _scores(submissions, contents, truth, chosen.names)
+        images = chosen.known[0].images if chosen.known else bundled_images(submissions.task)
+        photos = photos_of(images, paths[0], contents[0])
         _show_summary(submissions, labels, differing, scores)
-        named = replace(submissions, paths=[Path(name) for name in chosen])
-        _show_rows(submissions, labels, differing, truth_path, photos)
-        _offer_page(named, differing, truth_path, scores, photos)
-        _offer_merge(submissions, names)
+        _show_rows(submissions, labels, differing, truth, photos)
+        named = replace(submissions, paths=[Path(name) for name in chosen.files])
+        _offer_page(named, differing, truth, scores, photos)
+        _offer_merge(submissions, chosen.names)
 
 
-def choose_files() -> tuple[dict[str, Path], tuple[str, Path] | None]:
-    """Name -> file of the submissions, the visitor's own first; and the truth, where the visitor has one."""
+def choose_files() -> Chosen:
+    """The widgets for uploads, and for the submissions that are here."""
     left, right = st.columns(2)
     with left:
-        chosen = upload_tables(say("제출 CSV (여러 개)", "Submissions (CSV, several)"), "compare-files")
+        files = upload_tables(say("제출 CSV (여러 개)", "Submissions (CSV, several)"), "compare-files")
     with right:
         truth = upload_table(say("정답 CSV (없어도 됩니다)", "The truth (CSV, optional)"), "compare-truth")
+    picked: list[Known] = []
     with sentences({}):
-        known = known_submissions(demo_config().submissions)
+        known = [each for each in known_submissions(demo_config().submissions) if each.task != "search"]  # no id twice
         if known:
             picked = st.multiselect(
                 say("여기에 있는 제출", "Submissions that are here"), known,
                 format_func=lambda each: f"{each.path.name} · {task_name(each.task)}", key="compare-known",
                 placeholder=say("고르기", "Choose"),
             )  # fmt: skip
-            for each in picked:
-                chosen[shown_name(each.path.name, chosen)] = each.path
-    return chosen, truth
+    for each in picked:
+        files[shown_name(each.path.name, files)] = each.path
+    return Chosen(files, truth, picked)
+
+
+@st.cache_data(show_spinner=False, max_entries=10)
+def _read(paths: tuple[Path, ...], contents: tuple[str, ...], task: str | None) -> "tuple[Submissions, pd.DataFrame]":
+    """The submissions and their cells that differ, kept by the hashes of the files. Raises InputError."""
+    from pipelines.compare import read_submissions
+
+    submissions = read_submissions(paths, task)
+    return submissions, submissions.differing_rows()
 
 
 def _matching(truth: Path | None, submissions: "Submissions") -> Path | None:
     """A bundled truth, where it is of these ids."""
     from pipelines.compare import read_truth
-    from pipelines.core.errors import InputError
 
     if truth is None:
         return None
@@ -100,29 +129,31 @@ def _matching(truth: Path | None, submissions: "Submissions") -> Path | None:
     return truth if set(ids) == set(submissions.tables[0].index) else None
 
 
-def _scores(submissions: "Submissions", truth: Path | None, names: Mapping[str, Path]) -> "Sequence[Sequence[Score]]":
+def _scores(
+    submissions: "Submissions", contents: tuple[str, ...], truth: Path | None, names: Mapping[str, Path]
+) -> "Sequence[Sequence[Score]]":
     """The scores of each submission; where they cannot be told that is said, and the comparison goes on."""
-    from pipelines.__main__ import EVALUATIONS
-    from pipelines.compare import evaluated
+    from pipelines.core.submission import content_hash
 
     if truth is None:
         return []
     try:
         with st.spinner(say("점수를 매기는 중…", "Scoring…")):
-            return evaluated(submissions.paths, submissions.task, truth, EVALUATIONS)
+            return _scored(tuple(submissions.paths), submissions.task, truth, (*contents, content_hash(truth)))
     except SuiteError as error:
         st.warning(shown(str(error), names), icon=":material/warning:")
         return []
 
 
-def _photos(submissions: "Submissions") -> dict[str, Path]:
-    """The photos of the ids: of the folder that a run of the history read, else of the profile's task."""
-    from pipelines.core.submission import content_hash
+@st.cache_data(show_spinner=False, max_entries=100)
+def _scored(
+    paths: tuple[Path, ...], task: str | None, truth: Path, contents: tuple[str, ...]
+) -> "list[Sequence[Score]]":
+    """The scores of each submission, kept by the hashes of all files. Raises SuiteError."""
+    from pipelines.__main__ import EVALUATIONS
+    from pipelines.compare import evaluated
 
-    known = {each.path: each.images for each in known_submissions(demo_config().submissions)}
-    folders = [known.get(path) for path in submissions.paths]
-    images = next(filter(None, folders), None) or bundled_images(submissions.task)
-    return photos_of(images, submissions.paths[0], content_hash(submissions.paths[0]))
+    return evaluated(paths, task, truth, EVALUATIONS)
 
 
 def _show_summary(

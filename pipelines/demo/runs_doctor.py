@@ -39,7 +39,8 @@ def show_check() -> None:
         return
     names = dict(filter(None, (submission, sample)))
     with sentences(names):
-        findings = examine(task, submission[1], sample[1] if sample else None)
+        with st.spinner(say("확인하는 중…", "Checking…")):
+            findings = examine(task, submission[1], sample[1] if sample else None)
         _show(submission[0], findings, names)
 
 

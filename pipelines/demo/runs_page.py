@@ -24,10 +24,11 @@ def page() -> None:
     if KEY not in st.session_state:
         asked = st.query_params.get(KEY)
         st.session_state[KEY] = asked if asked in PARTS else next(iter(PARTS))
-    part = st.segmented_control(
+    st.segmented_control(
         say("보기", "Part"), list(PARTS), format_func=lambda name: say(*PARTS[name][0]), required=True,
         label_visibility="collapsed", key=KEY,
     )  # fmt: skip
+    part: str = st.session_state[KEY]
     st.query_params[KEY] = part
     with st.spinner(say("여는 중…", "Opening…")):
         import pipelines.compare_page

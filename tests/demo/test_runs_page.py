@@ -259,6 +259,15 @@ def test_files_of_the_folder_are_compared_with_uploads(open_page, runs):
     assert "two \\(2\\)\\.csv" in texts(app)
 
 
+def test_a_damaged_history_leaves_uploads_to_be_compared(open_page, folder):
+    (folder / "history.csv").write_text("a,b\n1\n")
+    app = open_page("compare")
+    upload(
+        app, "compare-files", ("a.csv", captions()), ("b.csv", captions(lambda number, caption: f"{number} {caption}"))
+    )
+    assert app.metric[0].value == "60 / 60" and len(app.error) == 1 and len(app.image) == 12
+
+
 def test_an_own_truth_scores_and_a_wrong_one_is_a_sentence(open_page):
     app = open_page("compare")
     upload(app, "compare-files", ("a.csv", "id,count\nx,1\ny,2\n"), ("b.csv", "id,count\nx,1\ny,3\n"))
