@@ -22,7 +22,7 @@ class Evaluation:
 
     scores: Sequence[Score]
     lines: Sequence[str] = ()
-    """What is shown below the table, such as the worst captions."""
+    """What is shown below the table, such as the commonest confusions."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """What only the JSON file has, such as scores by class; JSON's own types."""
 
