@@ -24,6 +24,7 @@ Schema = TypeVar("Schema")
 
 def runner(watch: "Watch | None" = None) -> "Runner":
     """A Runner for one piece of a visitor's work, which shares networks and batches with all others."""
+    libraries()
     from pipelines.core.runner import Runner
 
     return Runner(_runner_config(), service=serving(), watch=watch)
@@ -36,8 +37,21 @@ def task_config(path: Path, kind: type[Schema]) -> Schema:
 
 
 @st.cache_resource(show_spinner=False)
+def libraries() -> None:
+    """Imports what networks are made of, once, while others wait; to be called before any module that needs them.
+
+    transformers imports its parts when they are asked for. Where two threads ask at the same time, the modules wait for
+    each other in a circle, which Python ends by giving one of them half a module: an ImportError for a visitor.
+    """
+    import pipelines.caption.pipeline
+    import pipelines.detect.pipeline
+    import pipelines.search.asking  # noqa: F401
+
+
+@st.cache_resource(show_spinner=False)
 def serving() -> "Serving":
     """The thread that has the device."""
+    libraries()
     from pipelines.core.serving import Serving
 
     return Serving(_runner_config(), kept)
@@ -78,6 +92,7 @@ def _warm_up() -> None:
 
     from pipelines.core.errors import SuiteError
 
+    libraries()
     with suppress(SuiteError):
         from pipelines.caption.pipeline import CaptionPipeline
         from pipelines.caption.settings import CaptionConfig

@@ -1,4 +1,6 @@
 import gc
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -53,6 +55,31 @@ def test_what_was_made_the_longest_ago_goes_and_its_memory_is_given_back(load):
     gc.collect()
     assert first() is None
     assert second() is not None
+
+
+def test_the_first_visitors_may_come_at_once_and_on_different_pages():
+    code = """
+import threading
+from importlib import import_module
+from pipelines.demo.serving import libraries
+
+pages = ["pipelines.caption.pipeline", "pipelines.detect.pipeline", "pipelines.search.asking"]
+meeting, opened = threading.Barrier(len(pages)), []
+
+def visit(page):
+    meeting.wait()
+    libraries()
+    opened.append(import_module(page))
+
+visitors = [threading.Thread(target=visit, args=(page,)) for page in pages]
+for visitor in visitors:
+    visitor.start()
+for visitor in visitors:
+    visitor.join()
+assert len(opened) == len(pages), opened
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
 
 
 def test_all_work_goes_to_one_thread():
