@@ -111,10 +111,7 @@ class Album:
 
         `also`: more columns that Lance wants to be named. Raises InputError.
         """
-        table = _matching(query, where, ["_rowid", "id", "vector", *also]).sort_by("id").combine_chunks()
-        flat = [chunk.flatten().to_numpy() for chunk in table["vector"].chunks]
-        matrix = np.concatenate([np.empty(0, np.float16), *flat]).reshape(len(table), _width(self.photos.schema))
-        return Vectors(table["id"].to_pylist(), torch.from_numpy(matrix), table["_rowid"].to_numpy())
+        return _vectors(_matching(query, where, ["_rowid", "id", "vector", *also]))
 
     def rows(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, Row]:
         """Id -> the named columns of the photos that there are."""
@@ -137,6 +134,17 @@ class Album:
             if before == self.photos.version:  # else the numbers may be those of other photos
                 chosen = compute.is_in(pa.array(vectors.rows), value_set=rows).to_numpy(zero_copy_only=False)
                 return vectors, torch.from_numpy(np.flatnonzero(chosen))
+
+    def left(self, where: str, most: int) -> tuple[int, Vectors | None]:
+        """How many photos an SQL condition leaves, and if these are at most `most` their vectors. Raises InputError."""
+        while True:
+            before = self.photos.version
+            rows = _matching(self.photos.search(), where, ["_rowid"])["_rowid"]
+            few = None
+            if len(rows) <= most:
+                few = self.photos.take_row_ids(rows.to_pylist()).with_row_id().select(["id", "vector"]).to_arrow()
+            if before == self.photos.version:  # as in `places`
+                return len(rows), None if few is None else _vectors(few)
 
     def put(self, photos: Sequence[Row], unreadable: Sequence[Row]) -> None:
         """Writes photos and files that could not be read, in place of what was known of them; each table whole or not.
@@ -337,6 +345,14 @@ def _matching(query: Any, where: str | None, columns: Sequence[str]) -> pa.Table
         return query.select(list(columns)).to_batches(batch_size=ROWS_AT_ONCE).read_all()
     with _asked(where):
         return query.where(where).select(list(columns)).to_batches(batch_size=ROWS_AT_ONCE).read_all()
+
+
+def _vectors(table: pa.Table) -> Vectors:
+    """Of rows with `_rowid`, `id` and `vector`."""
+    table = table.sort_by("id").combine_chunks()
+    flat = [chunk.flatten().to_numpy() for chunk in table["vector"].chunks]
+    matrix = np.concatenate([np.empty(0, np.float16), *flat]).reshape(len(table), _width(table.schema))
+    return Vectors(table["id"].to_pylist(), torch.from_numpy(matrix), table["_rowid"].to_numpy())
 
 
 def _states(table: Any) -> dict[str, FileState]:  # noqa: ANN401 - a Lance table

@@ -37,16 +37,17 @@ _SOURCES = {**_NUMBERS, **_TEXTS, "date": "taken", "orientation": "width", "capt
 
 
 def to_sql(condition: Condition, holds: bool = True) -> str:
-    """The SQL of a condition, or of its contrary. It is true or false of every row and never NULL.
+    """The SQL of a condition, or of its contrary. Of a row that it does not hold for it is false or NULL.
 
-    There is no NOT in it, which LanceDB's parser takes exponentially long for where several are in one another.
+    NULL is as good as false, for only AND and OR join its parts, and a test alone, without IS TRUE, lets Lance ask an
+    index. There is no NOT in it, which LanceDB's parser takes exponentially long for where several are in one another.
     """
     if isinstance(condition, Not):
         return to_sql(condition.part, not holds)
     if isinstance(condition, And | Or):
         joint = " AND " if isinstance(condition, And) is holds else " OR "
         return "(" + joint.join(to_sql(part, holds) for part in condition.parts) + ")"
-    return f"(({_test(condition)}) IS {'' if holds else 'NOT '}TRUE)"
+    return f"({_test(condition)})" if holds else f"(({_test(condition)}) IS NOT TRUE)"
 
 
 def literal(value: float | str | datetime) -> str:

@@ -11,10 +11,8 @@ from pipelines.search.exact import most_similar
 EXACT = 100_000
 """Photos of an album that are all compared: in 10 ms, and held in memory, in 0.1 GB for 512 numbers each."""
 FEW = 1_000
-"""Photos left by a condition on a larger album that are all compared. To read them takes up to 15 ms: of ten times as
+"""Photos left by a condition on a larger album that are all compared. To read them takes up to 30 ms: of ten times as
 many it takes longer than to look through the whole index."""
-SPARE = 50
-"""Photos that are compared in full beside as many as are wanted: the index knows vectors by 8 bits a number."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,7 @@ def nearest(album: Album, vector: Tensor, top: int, where: str | None = None, ex
 
 def _proposed(album: Album, vector: Tensor, top: int, where: str | None) -> Vectors:
     """What to compare of a large album: all that a narrow condition leaves, else what the index finds."""
-    if where is not None:
-        left = album.read(album.photos.search().limit(FEW + 1), where)
-        if len(left.ids) <= FEW:
-            return left
-    return likely(album, vector, top + SPARE, where)
+    if where is None:
+        return likely(album, vector, top)
+    count, few = album.left(where, FEW)
+    return likely(album, vector, top, where, count / len(album)) if few is None else few
