@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
@@ -109,10 +109,9 @@ def _show_card(match: "Match", row: Mapping[str, Any], caption: "Marked | None",
     st.image(row["thumbnail"], width="stretch", alt=match.id if caption is None else caption.caption)
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         if found.scored:
-            badge = "gray" if match.id in found.below else "primary"
-            st.badge(
-                f"{match.score:.2f}", color=badge, help=say("물은 것과 가까운 정도", "How near it is to what was asked")
-            )
+            near = say("물은 것과 가까운 정도", "How near it is to what was asked")
+            colour: Literal["gray", "primary"] = "gray" if match.id in found.below else "primary"
+            st.badge(f"{match.score:.2f}", color=colour, help=near)
         if match.alike:
             st.badge(f"+{len(match.alike)}", color="gray", help=say("거의 같은 사진", "Near-duplicates of it"))
         if match.id in found.below:

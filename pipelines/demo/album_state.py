@@ -14,7 +14,8 @@ PUT_AWAY = "search-put-away"
 
 def first_page() -> None:
     """A new answer is looked at from its beginning."""
-    st.session_state[PAGE] = 1
+    if st.session_state.get(PAGE, 1) != 1:
+        st.session_state[PAGE] = 1
 
 
 def other_album() -> None:

@@ -1,7 +1,7 @@
 """Work on albums that takes a while: making one of a folder or of a visitor's photos, adding captions and counts."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,8 +32,11 @@ def own_albums(config: "SearchConfig") -> dict[str, "SearchConfig"]:
     return {OWN: _own(config)} if album_names(visitors_folder() / "albums") else {}
 
 
-def index_folder(folder: Path, config: "SearchConfig") -> None:
-    """Makes an album of a folder's photos or brings it up to date, then goes to it."""
+def index_folder(folder: Path, config: "SearchConfig", refused: Mapping[str, str] | None = None) -> None:
+    """Makes an album of a folder's photos or brings it up to date, then goes to it.
+
+    `refused`: name -> why a file is not in the folder.
+    """
     with working("index") as runner:
         from pipelines.search.indexing import index
 
@@ -42,7 +45,9 @@ def index_folder(folder: Path, config: "SearchConfig") -> None:
             f"앨범에 사진이 {report.photos}장 있습니다. 새 사진 {report.new}장, 바뀐 사진 {report.changed}장.",
             f"The album has {report.photos} photos, {report.new} new and {report.changed} changed.",
         )
-        _done(report.album.name, said, report.failed)
+        where = f"{folder.expanduser().resolve()}/"  # which is nobody's business where the photos are a visitor's
+        failed = {name: reason.replace(where, "") for name, reason in report.failed.items()}
+        _done(report.album.name, said, {**(refused or {}), **failed})
 
 
 def index_uploads(files: Sequence[Upload], config: "SearchConfig") -> None:
@@ -53,9 +58,9 @@ def index_uploads(files: Sequence[Upload], config: "SearchConfig") -> None:
     for sample in accepted.samples:
         name = sample.id if Path(sample.id).suffix.lower() in ENDINGS else f"{sample.id}.jpg"
         shutil.copyfile(sample.path, folder / name)
-    show_refused(accepted.refused, say("받지 않은 파일", "Files that were not taken"))
     if accepted.samples:
-        index_folder(folder, _own(config))
+        index_folder(folder, _own(config), accepted.refused)
+    show_refused(accepted.refused, say("받지 않은 파일", "Files that were not taken"))
 
 
 def add_texts(config: "SearchConfig") -> None:
@@ -64,6 +69,9 @@ def add_texts(config: "SearchConfig") -> None:
         from pipelines.enrich import enrich
 
         report = enrich(config, runner=runner)
+        if not (report.captioned or report.counted or report.failed):
+            said = say("캡션과 개수가 이미 모두 있습니다.", "All captions and counts are there already.")
+            return _done(str(config.album), said, {})
         said = say(
             f"캡션을 {report.captioned}장에, 개수를 {report.counted}장에 넣었습니다.",
             f"{report.captioned} photos were captioned, and objects counted in {report.counted}.",
@@ -83,7 +91,7 @@ def _own(config: "SearchConfig") -> "SearchConfig":
     return replace(config, albums=visitors_folder() / "albums", album=OWN)
 
 
-def _done(album: str, said: str, failed: dict[str, str]) -> None:
+def _done(album: str, said: str, failed: Mapping[str, str]) -> None:
     """Draws the page anew, which has other albums, captions or counts now."""
     st.session_state.update({NOTICE: (said, failed), NEXT: album})
     st.rerun()

@@ -74,15 +74,16 @@ def page() -> None:
             st.session_state[ALBUM] = st.session_state.pop(NEXT)
             st.session_state.pop(FOUND, None)
         name = st.selectbox(
-            say("앨범", "Album"), list(albums), key=ALBUM, bind="query-params", on_change=other_album, width=260,
+            say("앨범", "Album"), list(albums), key=ALBUM, bind="query-params", on_change=other_album, width=210,
             format_func=lambda name: say(OWN, "My photos") if name == OWN else name,
         )  # fmt: skip
         chosen = albums[name]
         album = _opened(chosen)
         with st.popover(say("앨범 관리", "Manage albums"), icon=":material/photo_library:"):
             work = _choose_work(config, chosen, album)
-    if work is not None:
-        work()
+    with st.container():  # always there, so that the widgets below keep their places while the work goes on
+        if work is not None:
+            work()
     if album is not None:
         _search(album, chosen)
 
@@ -101,6 +102,8 @@ def _search(album: "Album", config: "SearchConfig") -> None:
             st.session_state[FOUND] = key, answer(asking, query)
     if FOUND in st.session_state:
         show_found(st.session_state[FOUND][1], album, query)
+    elif st.session_state.get("stop-search"):
+        st.caption(say("멈췄습니다. '찾기'를 누르면 다시 찾습니다.", "Stopped. Press Search to search again."))
 
 
 # Albums
@@ -242,7 +245,7 @@ def _choose_query(album: "Album", config: "SearchConfig") -> tuple[Query, bool]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         where = st.text_input(
             say("조건", "Condition"), key=WHERE, bind="query-params", placeholder="year = 2024 and colour = 파랑",
-            on_change=first_page, help=say(*WHERE_HELP), max_chars=2000,
+            on_change=first_page, help=say(*WHERE_HELP),
         )  # fmt: skip
         with st.popover(say("조건 더하기", "Add one"), icon=":material/filter_alt:"):
             _offer_conditions(_facts_now(album))
@@ -254,7 +257,7 @@ def _choose_query(album: "Album", config: "SearchConfig") -> tuple[Query, bool]:
     elif not query.asks and not query.where and album.about.folder == str(_bundled().resolve()):
         with st.container(horizontal=True, gap="small"):
             for example in EXAMPLES:
-                st.button(example, on_click=ask_words, args=(example,), key=f"example-{example}", type="tertiary")
+                st.button(example, on_click=ask_words, args=(example,), key=f"example-{example}")
     return query, again
 
 
@@ -310,8 +313,9 @@ def _show_photo(album: "Album", query: Query, config: "SearchConfig") -> int:
     with st.container(horizontal=True, vertical_alignment="center"):
         if picture is not None:
             st.image(picture, width=72, alt=say("찾는 사진", "The photo that is searched by"))
-        name = say("올린 사진", "your photo") if query.upload else plain(query.like)
-        st.markdown(say(f"**{name}** 사진과 비슷한 사진", f"Photos like **{name}**"), width="content")
+        name = plain(query.like)
+        like = say(f"**{name}**과(와) 비슷한 사진", f"Photos like **{name}**")
+        st.markdown(say("올린 사진과 비슷한 사진", "Photos like yours") if query.upload else like, width="content")
         if query.words.strip():
             weight = st.slider(
                 say("낱말보다 사진을", "Photo rather than words"), 5, 95, weight, 5, "%d %%", key=WEIGHT,
