@@ -174,8 +174,8 @@ def choose_threshold(inspection: Inspection, run: int) -> float:
     )  # fmt: skip
     over, count = sum(score > threshold for score in inspection.held_out), len(inspection.held_out)
     st.caption(say(
-        f"이 문턱값이면 정상 사진 {count}장 중 {over}장도 이상으로 봅니다.",
-        f"With this threshold, {over} of {count} normal photos would be called anomalous too.",
+        f"정상 사진 {count}장 중 {over}장이 이 문턱값을 넘습니다.",
+        f"{over} of {count} normal photos score above this threshold.",
     ))  # fmt: skip
     return threshold
 

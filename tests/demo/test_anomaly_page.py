@@ -79,7 +79,7 @@ def test_sliders_and_rows_change_what_is_seen_without_the_model(app):
     assert sum(label == "이상" for label in verdicts(app).values()) == 2
     app.slider(key="anomaly-threshold-1").set_value(0.0).run()
     assert set(verdicts(app).values()) == {"이상"}
-    assert any("정상 사진 6장 중 6장도" in caption.value for caption in app.caption)
+    assert any("정상 사진 6장 중 6장이" in caption.value for caption in app.caption)
     app.slider(key="anomaly-threshold-1").set_value(app.slider(key="anomaly-threshold-1").max).run()
     assert set(verdicts(app).values()) == {"정상"}
     app.slider(key="anomaly-opacity").set_value(100).run()
