@@ -10,8 +10,11 @@ from pipelines.core.errors import InputError
 
 OPTIONS = {"allow_http": "true"}
 """LanceDB's storage options: an endpoint that says http:// is meant so. All else comes from the environment."""
-QUICK = OPTIONS | {"connect_timeout": "5s", "timeout": "10s", "client_max_retries": "1"}
-"""For the question whether there is a table: who does not answer keeps no one waiting for minutes."""
+QUICK = OPTIONS | {"connect_timeout": "3s", "timeout": "5s", "client_max_retries": "0"}
+"""For the question whether there is a table: LanceDB asks six times, so that a silent store costs half a minute."""
+
+GISTS = (r"<Message>(.+?)</Message>", r'message: "(.+?)"', r'error: "(.+?)"', r'source: "(.+?)[:"]', r"(status: \d+)")
+"""Where in what LanceDB says of a store there is a reason, the best of them first."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def unreachable(remote: Remote, error: Exception) -> InputError:
 def said(error: Exception) -> str:
     """The gist of what LanceDB says, which is whole requests, answers and places in its sources."""
     text = " ".join(str(error).replace("\\", "").split())
-    for gist in (r"<Message>(.+?)</Message>", r'message: "(.+?)"', r'error: "(.+?)"', r"status: (\d+)"):
+    for gist in GISTS:
         if found := re.search(gist, text):
             return found[1]
     return re.sub(r",? /\S+\.rs:\d+:\d+$", "", text.removeprefix("lance error: "))[:300]

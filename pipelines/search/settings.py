@@ -1,5 +1,6 @@
 """The settings of photo search: one class for indexing, asking and ranking."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -84,5 +85,7 @@ class SearchConfig:
             raise ValueError(f"rerank_first is at least 1, not {self.rerank_first}")
         if self.rerank is not None and self.rerank_checkpoint is None:
             raise ValueError("rerank needs a checkpoint: give rerank_checkpoint")
+        if re.match(r"\w{2,}:/(?!/)", str(self.albums)):  # Path("s3://...") loses a slash
+            raise ValueError(f"albums is a folder, or text such as s3://bucket/albums, not {str(self.albums)!r}")
         if self.album is not None and (self.album.startswith(".") or {"/", "\\"} & set(self.album) or not self.album):
             raise ValueError(f"album is a plain name, not {self.album!r}; its folder is the setting albums")
