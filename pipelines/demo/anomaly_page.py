@@ -39,6 +39,8 @@ EXAMPLES = {"weave": ("천", "Cloth"), "leather": ("가죽", "Leather")}
 LARGE = 960
 """Longer side in pixels of the photo under the heatmap."""
 NORMALS_SHOWN = 4
+ROW, ROWS = 72, 8
+"""Pixels of a row of the table, and how many are seen at once."""
 
 
 def page() -> None:
@@ -195,7 +197,8 @@ def choose_row(ordered: "Sequence[tuple[Sample, Anomaly]]", threshold: float, ru
     state = st.dataframe(
         table,
         hide_index=True,
-        row_height=72,
+        height="content" if len(table) <= ROWS else ROW * ROWS,
+        row_height=ROW,
         column_config={
             "photo": st.column_config.ImageColumn(say("사진", "Photo"), width="small"),
             "score": st.column_config.ProgressColumn(
