@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,13 @@ def counts_said(counts: str | None, korean: bool) -> str:
     """
     numbers: Mapping[str, int] = json.loads(counts or "{}")
     there = {name: number for name, number in numbers.items() if number}
-    wanted = {name: number for name, number in there.items() if has_hangul(name) == korean} or there
+    wanted = {name: there[name] for name in in_one_language(there, korean)}
     return " · ".join(f"{name} {number}" for name, number in sorted(wanted.items(), key=lambda item: (-item[1], item)))
+
+
+def in_one_language(kinds: Collection[str], korean: bool) -> list[str]:
+    """Kinds of objects without their names in the other language; all of them where there are no other names."""
+    return [kind for kind in kinds if has_hangul(kind) == korean] or list(kinds)
 
 
 def joined(where: str, more: str) -> str:

@@ -25,7 +25,7 @@ from pipelines.demo.album_state import (
     other_album,
     put_photo_away,
 )  # fmt: skip
-from pipelines.demo.album_texts import between, in_folder
+from pipelines.demo.album_texts import between, in_folder, in_one_language
 from pipelines.demo.album_work import NEXT, OWN, add_texts, index_folder, index_uploads, own_albums, show_notice
 from pipelines.demo.language import plain, say
 from pipelines.demo.pictures import thumbnail
@@ -268,7 +268,8 @@ def _offer_conditions(known: Facts) -> None:
     add = say("더하기", "Add")
     if known.kinds:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            kind = st.selectbox(say("물체", "Object"), known.kinds, width=150)
+            kinds = in_one_language(known.kinds, say("ko", "en") == "ko")
+            kind = st.selectbox(say("물체", "Object"), kinds, width=150)
             number = st.number_input(say("몇 개 이상", "At least"), 1, 99, 1, width=110)
             counted = spelled_out(Compare(Counted(kind), ">=", number))
             st.button(add, on_click=add_condition, args=(counted,), key="add-count")

@@ -100,17 +100,23 @@ def said(app):
 
 
 def test_the_first_visitor_makes_an_album_of_the_samples_in_one_click(empty):
+    images = empty / "samples" / "search" / "images"
+    shutil.copy(images / DOGS[0], images / "scene_copy.jpg")
     app = visit()
     assert "아직 앨범이 없습니다" in said(app) and not shown(app)
     press(app, "예시 사진으로 앨범 만들기")
     assert not app.exception and not app.error
-    assert len(open_album(ALBUM)) == len(PHOTOS)
-    assert f"앨범에 사진이 {len(PHOTOS)}장 있습니다" in said(app)
+    assert len(open_album(ALBUM)) == len(PHOTOS) + 1
+    assert f"앨범에 사진이 {len(PHOTOS) + 1}장 있습니다" in said(app)
     assert shown(app) == sorted(PHOTOS)[:24]
     press(app, "강아지")
     assert app.text_input(key="words").value == "강아지"
     assert set(shown(app)[:4]) <= set(DOGS)
     assert "앨범에 사진이" not in said(app)  # that was said before
+    copies = {DOGS[0], "scene_copy.jpg"}
+    assert len(copies & set(shown(app))) == 1 and "badge[+1]" in said(app)
+    app.button(key=f"large-{(copies & set(shown(app))).pop()}").click().run()
+    assert "거의 같은 사진 1장" in said(app)
 
 
 def test_words_find_photos_and_say_what_was_asked_and_why(place):
@@ -166,7 +172,7 @@ def test_conditions_alone_choose_photos_and_widgets_write_them(place):
     assert shown(app) == two
     app.number_input[0].set_value(5).run()
     app.button(key="add-count").click().run()
-    assert app.text_input(key="where").value == "강아지 = 2 and dog >= 5"
+    assert app.text_input(key="where").value == "강아지 = 2 and 강아지 >= 5"
     assert "조건에 맞는 사진이 없습니다" in said(app)
 
 
