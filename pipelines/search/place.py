@@ -13,7 +13,10 @@ OPTIONS = {"allow_http": "true"}
 QUICK = OPTIONS | {"connect_timeout": "3s", "timeout": "5s", "client_max_retries": "0"}
 """For the question whether there is a table: LanceDB asks six times, so that a silent store costs half a minute."""
 
-GISTS = (r"<Message>(.+?)</Message>", r'message: "(.+?)"', r'error: "(.+?)"', r'source: "(.+?)[:"]', r"(status: \d+)")
+GISTS = (
+    r"<Message>(.+?)</Message>", r'message: "(.+?)"', r'error: "(.+?)"', r'source: "(.+?)[:"]', r"kind: (Timeout)",
+    r"(status: \d+)",
+)  # fmt: skip
 """Where in what LanceDB says of a store there is a reason, the best of them first."""
 
 

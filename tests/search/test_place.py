@@ -97,6 +97,7 @@ def test_an_address_that_lost_a_slash_is_refused():
         ('body: Some("<Error><Message>no bucket</Message>")', "no bucket"),
         (r"Os { code: 111, kind: Refused, message: \"Connection refused\" }", "Connection refused"),
         ('IO { source: "Failed to get credentials: Provider(', "Failed to get credentials"),
+        ("retries: 0, inner: Http(HttpError { kind: Timeout, source: reqwest::Error { kind: Request", "Timeout"),
         ("lance error: Not found: x, /root/src/io.rs:6:2", "Not found: x"),
     ],
 )
