@@ -6,7 +6,7 @@ import streamlit as st
 
 from pipelines.demo import anomaly_page, captions_page, detect_page, runs_page, search_page, status_page
 from pipelines.demo.language import choose_language, say
-from pipelines.demo.serving import warm_up
+from pipelines.demo.serving import libraries, warm_up
 
 # A Material icon here would make each visitor's browser ask Google for it.
 ICON = Path(__file__).parent / "icon.svg"
@@ -34,6 +34,9 @@ def main() -> None:
     ]  # fmt: skip
     page = st.navigation(pages, position="top")
     heading.title(page.title, anchor=False, width="content")
+    if page.url_path:  # the first page shows its widgets before anything heavy is there
+        with st.spinner(say("여는 중…", "Opening…")):
+            libraries(page.url_path)
     page.run()
     _warm()
 

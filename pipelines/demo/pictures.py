@@ -9,6 +9,7 @@ import streamlit as st
 
 from pipelines.core.images import Sample, list_images
 from pipelines.demo.language import say
+from pipelines.demo.serving import libraries
 from pipelines.demo.settings import demo_config
 from pipelines.demo.uploads import accept, visitors_folder
 from pipelines.demo.working import show_refused
@@ -74,6 +75,7 @@ def smaller(path: Path, side_px: int) -> bytes | None:
     """A JPEG of a picture, turned as a person sees it, its longer side at most so long; None where it is damaged."""
     from PIL import Image
 
+    libraries()
     from pipelines.core.decode import decode
     from pipelines.core.errors import ImageError
 

@@ -4,6 +4,7 @@ import gc
 import threading
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +20,19 @@ if TYPE_CHECKING:  # torch takes seconds
 MOST_KEPT = 32
 """Models, tokenizers and fingerprints; the one that was made the longest ago goes first."""
 
+LIBRARIES = {
+    "caption": ("pipelines.caption.pipeline",),
+    "detect": ("pipelines.detect.pipeline", "pipelines.detect.drawing"),
+    "anomaly": ("pipelines.anomaly.pipeline",),
+    "search": ("pipelines.search.asking", "pipelines.search.indexing"),
+    "runs": ("pipelines.doctor", "pipelines.compare_page"),
+}
+"""Address of a page -> what is imported before it is shown; the first page's once its models are needed."""
+
 Schema = TypeVar("Schema")
+
+_loading = threading.RLock()
+_imported: set[str] = set()
 
 
 def runner(watch: "Watch | None" = None) -> "Runner":
@@ -36,16 +49,18 @@ def task_config(path: Path, kind: type[Schema]) -> Schema:
     return load_config(path, kind)
 
 
-@st.cache_resource(show_spinner=False)
-def libraries() -> None:
-    """Imports what networks are made of, once, while others wait; to be called before any module that needs them.
+def libraries(page: str = "caption") -> None:
+    """Imports what a page needs, once, while others wait; to be called before any module that needs torch.
 
     transformers imports its parts when they are asked for. Where two threads ask at the same time, the modules wait for
     each other in a circle, which Python ends by giving one of them half a module: an ImportError for a visitor.
     """
-    import pipelines.caption.pipeline
-    import pipelines.detect.pipeline
-    import pipelines.search.asking  # noqa: F401
+    if page in _imported:
+        return
+    with _loading:
+        for module in LIBRARIES.get(page, ()):
+            import_module(module)
+        _imported.add(page)
 
 
 @st.cache_resource(show_spinner=False)
@@ -75,7 +90,8 @@ def _runner_config() -> "RunnerConfig":
 @st.cache_resource(show_spinner=False, max_entries=MOST_KEPT, on_release=lambda _: _free())
 def kept(name: str, _make: Callable[[], Any]) -> Any:  # noqa: ANN401 - a model or what belongs to one
     """What was made under that name, made now where it is not there; two at once make it once."""
-    return _make()
+    with _loading:  # a network imports its parts while it is loaded
+        return _make()
 
 
 def _free() -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from pipelines.core.images import LONGEST_NAME, Sample
 from pipelines.demo.language import say
+from pipelines.demo.serving import libraries
 from pipelines.demo.settings import LimitsConfig
 
 
@@ -89,6 +90,7 @@ def _folder() -> TemporaryDirectory[str]:
 
 def _refusal(file: Upload, path: Path, limits: LimitsConfig) -> str:
     """Why a file is not taken; empty where it was written to `path` and is a picture by its header."""
+    libraries()
     from pipelines.core.decode import FORMATS, image_size
     from pipelines.core.errors import ImageError
 

@@ -60,16 +60,15 @@ def test_what_was_made_the_longest_ago_goes_and_its_memory_is_given_back(load):
 def test_the_first_visitors_may_come_at_once_and_on_different_pages():
     code = """
 import threading
-from importlib import import_module
 from pipelines.demo.serving import libraries
 
-pages = ["pipelines.caption.pipeline", "pipelines.detect.pipeline", "pipelines.search.asking"]
+pages = ["caption", "detect", "anomaly", "search"]
 meeting, opened = threading.Barrier(len(pages)), []
 
 def visit(page):
     meeting.wait()
-    libraries()
-    opened.append(import_module(page))
+    libraries(page)
+    opened.append(page)
 
 visitors = [threading.Thread(target=visit, args=(page,)) for page in pages]
 for visitor in visitors:
