@@ -244,8 +244,8 @@ def _choose_query(album: "Album", config: "SearchConfig") -> tuple[Query, bool]:
         again = st.button(say("찾기", "Search"), type="primary", icon=":material/search:", on_click=first_page)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         where = st.text_input(
-            say("조건", "Condition"), key=WHERE, bind="query-params", placeholder="year = 2024 and colour = 파랑",
-            on_change=first_page, help=say(*WHERE_HELP),
+            say("조건", "Condition"), key=WHERE, bind="query-params", on_change=first_page,
+            placeholder=say("year = 2024 and colour = 파랑", "year = 2024 and colour = blue"), help=say(*WHERE_HELP),
         )  # fmt: skip
         with st.popover(say("조건 더하기", "Add one"), icon=":material/filter_alt:"):
             _offer_conditions(_facts_now(album))
