@@ -1,12 +1,14 @@
 """The demo as a process of its own, and a real browser that visits it as a person does."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
@@ -14,7 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 import yaml
-from playwright.sync_api import ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -27,6 +29,16 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+FEW = {
+    "caption": [f"images/scene_{number:03}.jpg" for number in range(3)],
+    "detect": [f"images/scene_{number:03}.jpg" for number in range(3, 6)],
+    "anomaly": [
+        *(f"weave/train/good/{number:03}.jpg" for number in range(6)),
+        *(f"weave/test/{kind}/000.jpg" for kind in ("good", "hole")),
+    ],
+    "search": [f"images/scene_{number:03}.jpg" for number in (*range(8), 40, 43, 69)],
+}
+"""Of each task's samples, so that no model has much to do."""
 START = 120
 """Seconds that the server may take to start."""
 COUNT_RUNS = """
@@ -64,9 +76,10 @@ class Heard:
     """Addresses elsewhere that the page asked for."""
 
     def console(self, message: ConsoleMessage) -> None:
-        """Keeps an error."""
-        if message.type == "error":
-            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+        """Keeps an error. Streamlit itself looks for its server below a page's address before it looks at the root."""
+        url = message.location.get("url", "")
+        if message.type == "error" and not re.fullmatch(r"http://[^/]+/\w+/_stcore/(health|host-config)", url):
+            self.errors.append(f"{message.text} ({url})")
 
     def request(self, request: Request) -> None:
         """Keeps an address of another host."""
@@ -124,11 +137,7 @@ def page(demo, browser) -> Iterator[Page]:
     """A visitor. Neither browser nor server may report an error, whatever they do, and nobody else be asked."""
     before = len(demo.log)
     heard = Heard(demo.url.removeprefix("http://"))
-    with browser.new_context(
-        base_url=demo.url, locale="ko-KR", viewport={"width": 1280, "height": 900}, accept_downloads=True
-    ) as context:
-        context.add_init_script(COUNT_RUNS)
-        page = context.new_page()
+    with visitor(demo, browser) as page:
         page.on("console", heard.console)
         page.on("pageerror", lambda error: heard.errors.append(str(error)))
         page.on("request", heard.request)
@@ -138,16 +147,27 @@ def page(demo, browser) -> Iterator[Page]:
     assert "Traceback" not in demo.log[before:], demo.log[before:]
 
 
+@contextmanager
+def visitor(demo: Demo, browser: Browser) -> Iterator[Page]:
+    """An empty page of somebody who reads Korean and was never here before."""
+    with browser.new_context(base_url=demo.url, locale="ko-KR", viewport={"width": 1280, "height": 900}) as context:
+        context.add_init_script(COUNT_RUNS)
+        yield context.new_page()
+
+
 def settings(folder: Path) -> Path:
-    """The mini profile's settings, with all that is written in `folder`."""
-    written = {"fitted": folder / "fitted", "submissions": folder / "submissions", "search": folder / "search.yaml"}
+    """The mini profile's settings, with few samples, and with all that is written in `folder`."""
+    for task, names in FEW.items():
+        for name in names:
+            (folder / "samples" / task / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / "samples" / task / name, folder / "samples" / task / name)
     search = yaml.safe_load((ROOT / "configs/mini/search.yaml").read_text(encoding="utf-8"))
+    search |= {"albums": str(folder / "albums")}
     demo = yaml.safe_load((ROOT / "configs/mini/demo.yaml").read_text(encoding="utf-8"))
-    for path, content in (
-        (written["search"], search | {"albums": str(folder / "albums")}),
-        (folder / "demo.yaml", demo | {name: str(path) for name, path in written.items()}),
-    ):
-        path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    demo |= {name: str(folder / name) for name in ("samples", "fitted", "submissions")}
+    demo |= {"search": str(folder / "search.yaml")}
+    for name, content in (("search.yaml", search), ("demo.yaml", demo)):
+        (folder / name).write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
     return folder / "demo.yaml"
 
 

@@ -15,6 +15,18 @@ WORK = 120_000
 def visit(page: Page, address: str = "/") -> None:
     """Opens a page of the demo and waits until it is all there."""
     page.goto(address)
+    opened(page)
+
+
+def reload(page: Page) -> None:
+    """Opens the page again, by the address that it has now."""
+    page.reload()
+    opened(page)
+
+
+def opened(page: Page) -> None:
+    """Waits until a page that was just opened has run its script."""
+    page.wait_for_function("window.runs > 0", timeout=WORK)
     idle(page)
 
 
@@ -55,3 +67,20 @@ def downloaded(page: Page, name: str | re.Pattern[str] = "CSV 받기") -> list[d
         page.get_by_role("button", name=name).click()
     with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def watch_work(page: Page, key: str) -> None:
+    """From now on, `worked` tells whether the page has shown that models work; `key` is that of its `working`."""
+    page.evaluate(
+        """key => {
+            window.worked = false;
+            const look = () => { window.worked ||= document.querySelector(`.st-key-working-${key}`) !== null; };
+            new MutationObserver(look).observe(document.body, {subtree: true, childList: true});
+        }""",
+        key,
+    )
+
+
+def worked(page: Page) -> bool:
+    """Whether a model has worked since `watch_work`."""
+    return bool(page.evaluate("window.worked"))
