@@ -91,7 +91,7 @@ class CaptionPipeline:
         return {"models": self.models, "captions": said}
 
     def _folder(self, role: str, checkpoint: str) -> Path:
-        folder = checkpoints.resolve(checkpoint)
+        folder = self.runner.load(partial(checkpoints.resolve, checkpoint))
         fingerprint = self.runner.load(partial(checkpoints.fingerprint, folder))
         self.models[role] = {"checkpoint": checkpoint, "fingerprint": fingerprint}
         return folder

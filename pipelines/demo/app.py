@@ -15,6 +15,7 @@ ICON = Path(__file__).parent / "icon.svg"
 def main() -> None:
     """Runs the page that the address names."""
     st.set_page_config(page_title="Vision challenge suite", page_icon=ICON, layout="wide")
+    st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; }</style>")  # not a third of a phone
     top = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     heading = top.container(width="content")
     with top:

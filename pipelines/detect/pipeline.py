@@ -163,7 +163,7 @@ class DetectPipeline:
         return self.english[prompt]
 
     def _folder(self, role: str, checkpoint: str) -> Path:
-        folder = checkpoints.resolve(checkpoint)
+        folder = self.runner.load(partial(checkpoints.resolve, checkpoint))
         fingerprint = self.runner.load(partial(checkpoints.fingerprint, folder))
         self.models[role] = {"checkpoint": checkpoint, "fingerprint": fingerprint}
         return folder

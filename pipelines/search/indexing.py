@@ -60,7 +60,7 @@ def index(
     path = place(config.albums) / (config.album or folder.name)
     with writing(path):
         files, failed = find_files(folder)
-        checkpoint = checkpoints.resolve(config.checkpoint)
+        checkpoint = runner.load(partial(checkpoints.resolve, config.checkpoint))
         about = About(str(folder), config.checkpoint, runner.load(partial(checkpoints.fingerprint, checkpoint)))
         album = None if fresh else open_album(path)
         if album is not None:
