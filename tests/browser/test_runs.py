@@ -47,7 +47,7 @@ def test_a_run_is_in_the_table(run, page):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"), [(None, "문제 없음"), (50, "10")], ids=["a whole one", "one without its last rows"]
+    ("rows", "said"), [(None, "문제 없음"), (50, "10 missing")], ids=["a whole one", "one without its last rows"]
 )
 def test_a_submission_is_checked(page, tmp_path, rows, said):
     path = tmp_path / "mine.csv"
