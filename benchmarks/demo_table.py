@@ -28,6 +28,8 @@ def together(found: Mapping[str, Any]) -> Iterator[str]:
     for what, took in visit["steps"].items():
         waits = f"{took['p50_s']:.1f} s | {took['p95_s']:.1f} s" if took["times"] else "|"
         yield f"| {what} | {took['times']} | {waits} |"
+    for what, seconds in visit["first"].items():
+        yield f"| before them, once for all: {what} | 1 | {seconds:.1f} s | |"
     yield ""
     yield (
         f"Errors: {len(visit['errors'])}. Networks in memory at the end: {len(visit['networks'])} "

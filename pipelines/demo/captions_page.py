@@ -92,6 +92,6 @@ def show(style: "Style") -> None:
             "english": st.column_config.TextColumn(say("영어", "English"), width="medium"),
             "image": st.column_config.TextColumn(say("파일", "File"), width="small"),
         },
-        key=f"captions-{st.session_state[RUN]}-{style}",
+        key=f"captions-{st.session_state[RUN]}",  # not by style: corrections stay, whatever the ending
     )
     download_csv(edited[["image", "caption"]], "caption.csv")

@@ -1,34 +1,16 @@
-"""The demo as a process of its own, and a real browser that visits it as a person does."""
+"""A real browser that visits the demo as a person does."""
 
 import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
-import yaml
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-ROOT = Path(__file__).parents[2]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",  # root, as in most containers, has none
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from tests.browser.server import BROWSERS, COUNT_RUNS, FLAGS, Demo, chromium_path, running_demo
+
 FEW = {
     "caption": [f"images/scene_{number:03}.jpg" for number in range(3)],
     "detect": [f"images/scene_{number:03}.jpg" for number in range(3, 6)],
@@ -39,29 +21,6 @@ FEW = {
     "search": [f"images/scene_{number:03}.jpg" for number in (*range(8), 40, 43, 69)],
 }
 """Of each task's samples, so that no model has much to do."""
-START = 120
-"""Seconds that the server may take to start."""
-COUNT_RUNS = """
-// How often the page's script has come to its end.
-window.runs = 0;
-new MutationObserver(changes => {
-    window.runs += changes.filter(change => change.target.dataset.testScriptState === 'notRunning').length;
-}).observe(document, {subtree: true, attributes: true, attributeFilter: ['data-test-script-state']});
-"""
-
-
-@dataclass(frozen=True)
-class Demo:
-    """The running server."""
-
-    url: str
-    folder: Path
-    """Where its settings, albums, fitted models and submissions lie."""
-
-    @property
-    def log(self) -> str:
-        """What it has printed so far."""
-        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
 
 @dataclass
@@ -90,8 +49,7 @@ class Heard:
 @pytest.fixture(scope="package")
 def chromium() -> str:
     """The browser's program. Without one these tests are skipped, but not where a change is to be judged."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found:
+    if found := chromium_path():
         return found
     missing = f"expected a browser ({', '.join(BROWSERS)}) on the PATH, found none; apt-get install chromium"
     if os.environ.get("CI") == "true":
@@ -101,26 +59,9 @@ def chromium() -> str:
 
 @pytest.fixture(scope="package")
 def demo(chromium, tmp_path_factory) -> Iterator[Demo]:
-    """The demo with the bundled models; what it writes stays out of the checkout."""
-    folder = tmp_path_factory.mktemp("demo")
-    host = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
-    command += ["--server.address", "127.0.0.1", "--server.port", host.split(":")[1]]
-    environment = {name: value for name, value in os.environ.items() if name != "SUITE_PUBLIC"}
-    environment |= {"PROFILE": "mini", "DEMO_CONFIG": str(settings(folder)), "OMP_NUM_THREADS": "1"}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    try:
-        running = Demo(f"http://{host}", folder)
-        wait_until_healthy(running, process)
-        yield running
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    """The demo with the bundled models and a few samples."""
+    with running_demo(tmp_path_factory.mktemp("demo"), FEW, threads=1) as demo:
+        yield demo
 
 
 @pytest.fixture(scope="package")
@@ -153,38 +94,3 @@ def visitor(demo: Demo, browser: Browser) -> Iterator[Page]:
     with browser.new_context(base_url=demo.url, locale="ko-KR", viewport={"width": 1280, "height": 900}) as context:
         context.add_init_script(COUNT_RUNS)
         yield context.new_page()
-
-
-def settings(folder: Path) -> Path:
-    """The mini profile's settings, with few samples, and with all that is written in `folder`."""
-    for task, names in FEW.items():
-        for name in names:
-            (folder / "samples" / task / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / "samples" / task / name, folder / "samples" / task / name)
-    search = yaml.safe_load((ROOT / "configs/mini/search.yaml").read_text(encoding="utf-8"))
-    search |= {"albums": str(folder / "albums")}
-    demo = yaml.safe_load((ROOT / "configs/mini/demo.yaml").read_text(encoding="utf-8"))
-    demo |= {name: str(folder / name) for name in ("samples", "fitted", "submissions")}
-    demo |= {"search": str(folder / "search.yaml")}
-    for name, content in (("search.yaml", search), ("demo.yaml", demo)):
-        (folder / name).write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
-    return folder / "demo.yaml"
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def wait_until_healthy(demo: Demo, process: "subprocess.Popen[bytes]") -> None:
-    """Returns once the server answers; fails with its log where it ends or takes too long."""
-    ends = time.monotonic() + START
-    while time.monotonic() < ends and process.poll() is None:
-        try:
-            with urlopen(f"{demo.url}/_stcore/health", timeout=5):
-                return
-        except (URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail(f"the demo did not start within {START} s:\n{demo.log}")

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT
+from tests.browser.server import ROOT
 from tests.browser.visiting import cell, downloaded, press, rerun, upload, visit
 
 PHOTOS = [ROOT / "samples/caption/images" / name for name in ("scene_003.jpg", "scene_014.jpg")]

@@ -7,7 +7,7 @@ from pipelines.caption.settings import CaptionConfig
 from pipelines.core.config import load_config
 from pipelines.core.submission import content_hash
 from pipelines.history import note_run
-from tests.browser.conftest import ROOT
+from tests.browser.server import ROOT
 from tests.browser.visiting import cell, rerun, upload, visit
 
 SAMPLE = (ROOT / "samples/caption/sample_submission.csv").read_text(encoding="utf-8-sig")

@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from tests.demo.conftest import ROOT, press
 
 SAMPLES = Path("samples/caption")
-EDITED = "captions-1-as-is"
+EDITED = "captions-1"
 
 
 def photo(name, called=None):
@@ -80,5 +80,6 @@ def test_a_shared_address_opens_in_its_language():
 def test_a_corrected_caption_stays_while_other_widgets_are_used(app):
     press(app, "설명 만들기")
     app.session_state[EDITED] = {"edited_rows": {0: {"caption": "고친 설명"}}, "added_rows": [], "deleted_rows": []}
-    app.slider[0].set_value(1).run()
+    app.slider[0].set_value(1)
+    app.segmented_control[1].set_value("다").run()
     assert app.session_state[EDITED]["edited_rows"] == {0: {"caption": "고친 설명"}}
