@@ -57,7 +57,7 @@ search: setup ## find photos of an album: make search PROFILE=base QUERY="바닷
 	@$(RUN) search query --config $(CONFIGS)/search.yaml $(ARGS) -- "$$QUERY"
 
 demo: setup ## the pages in the browser: captions, counts, heatmaps, photo search, runs
-	PROFILE=$(PROFILE) $(BIN)/streamlit run streamlit_app.py $(ARGS)
+	PROFILE=$(PROFILE) $(BIN)/python -m pipelines.demo $(ARGS)
 
 evaluate: setup ## score submissions/*.csv against the samples' truth
 	$(RUN) evaluate --config $(CONFIGS)/evaluate.yaml

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-import pandas as pd
 import streamlit as st
 
 from pipelines.core.images import Sample
@@ -72,6 +71,8 @@ def show(style: "Style") -> None:
     found = st.session_state.get(FOUND)
     if not found:
         return
+    import pandas as pd  # a second that the first page does without
+
     styled = [(sample, caption.styled(style)) for sample, caption in found]
     table = pd.DataFrame(
         {

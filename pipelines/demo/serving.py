@@ -3,6 +3,7 @@
 import gc
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import streamlit as st
 
 from pipelines.core.config import load_config
+from pipelines.core.errors import SuiteError
 from pipelines.demo.settings import demo_config
 
 if TYPE_CHECKING:  # torch takes seconds
@@ -31,6 +33,10 @@ LIBRARIES = {
 
 Schema = TypeVar("Schema")
 
+PATIENCE = 10.0
+"""Seconds that the server waits for its first visitor."""
+first_page = threading.Event()
+"""Set once the first page is there."""
 _loading = threading.RLock()
 _imported: set[str] = set()
 
@@ -72,8 +78,12 @@ def serving() -> "Serving":
     return Serving(_runner_config(), kept)
 
 
+@st.cache_resource(show_spinner=False)
 def warm_up() -> None:
-    """Begins to load what the first click will need, beside the first page; what fails will be said at the click."""
+    """Loads what the first click will need, once `first_page` is there or nobody comes for a while.
+
+    Beside the first page it would double the time until that is there. What fails will be said at the click.
+    """
     threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
 
 
@@ -104,10 +114,7 @@ def _free() -> None:
 
 
 def _warm_up() -> None:
-    from contextlib import suppress
-
-    from pipelines.core.errors import SuiteError
-
+    first_page.wait(PATIENCE)
     libraries()
     with suppress(SuiteError):
         from pipelines.caption.pipeline import CaptionPipeline

@@ -46,9 +46,7 @@ def page() -> None:
             },
         )  # fmt: skip
     else:
-        st.caption(
-            say("아직 없습니다. 쓰는 쪽에서 열립니다.", "None yet: they load when a page needs them.")
-        )
+        st.caption(say("아직 없습니다. 쓰는 쪽에서 열립니다.", "None yet: they load when a page needs them."))
     st.subheader(say("빠르기", "Speed"), anchor=False)
     stages = [
         {"stage": stage_name(each.name), "items": each.items, "speed": each.items_per_second, "failed": each.failed}

@@ -29,8 +29,10 @@ FLAGS = (
 START = 120
 """Seconds that the server may take to start."""
 COUNT_RUNS = """
-// How often the page's script has come to its end.
+// How often the page's script was seen to come to its end: a short run may be over before the page shows that it is on.
 window.runs = 0;
+window.ran = (before, since) => window.runs > before || (performance.now() - since > 3000
+    && document.querySelector('[data-test-script-state]')?.dataset.testScriptState === 'notRunning');
 new MutationObserver(changes => {
     window.runs += changes.filter(change => change.target.dataset.testScriptState === 'notRunning').length;
 }).observe(document, {subtree: true, attributes: true, attributeFilter: ['data-test-script-state']});
@@ -66,7 +68,7 @@ def running_demo(
     Raises RuntimeError with its log where it does not start.
     """
     host = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+    command = [sys.executable, "-m", "pipelines.demo"]
     command += ["--server.address", "127.0.0.1", "--server.port", host.split(":")[1]]
     environment = {name: value for name, value in os.environ.items() if name != "SUITE_PUBLIC"}
     environment |= {"PROFILE": "mini", "DEMO_CONFIG": str(settings(folder, few))}

@@ -38,9 +38,9 @@ def idle(page: Page) -> None:
 @contextmanager
 def rerun(page: Page) -> Iterator[None]:
     """Waits until what the body does to the widgets has run the page's script to its end."""
-    before = page.evaluate("window.runs")
+    before = page.evaluate("[window.runs, performance.now()]")
     yield
-    page.wait_for_function("before => window.runs > before", arg=before, timeout=WORK)
+    page.wait_for_function("before => window.ran(...before)", arg=before, timeout=WORK)
     idle(page)
 
 
