@@ -36,4 +36,4 @@ ENV PROFILE=${PROFILE} \
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
-CMD ["streamlit", "run", "streamlit_app.py", "--server.address=0.0.0.0", "--server.port=8501", "--browser.serverAddress=localhost"]
+CMD ["python", "-m", "pipelines.demo", "--server.address=0.0.0.0", "--server.port=8501", "--browser.serverAddress=localhost"]

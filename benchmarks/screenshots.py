@@ -52,9 +52,7 @@ def search(page: Page) -> None:
         words.wait_for(timeout=WORK)
         page.get_by_role("button", name="앨범 관리").click()
         page.get_by_role("button", name="캡션과 개수 넣기").click()
-        expect(page.get_by_text("캡션", exact=False).first).to_be_visible()
-        page.wait_for_function("() => !document.querySelector('[data-testid=stProgress]')", timeout=WORK)
-        page.keyboard.press("Escape")
+        expect(page.get_by_text("캡션을 200장에")).to_be_visible(timeout=WORK)
     words.fill("강아지")
     with rerun(page):
         words.press("Enter")

@@ -110,9 +110,9 @@ class Visit:
         Streamlit itself looks for its server below a page's address before it looks at the root, and a picture of a
         page that was left meanwhile is gone when the browser asks for it.
         """
-        url = message.location.get("url", "")
-        if message.type == "error" and "/_stcore/" not in url and "/media/" not in url:
-            self.errors.append(f"{message.text} ({url})")
+        said = f"{message.text} ({message.location.get('url', '')})"
+        if message.type == "error" and "/_stcore/" not in said and "/media/" not in said:
+            self.errors.append(said)
 
     async def go_on(self, ends: float) -> None:
         """Uses one page after the other until the time is over."""

@@ -75,9 +75,9 @@ def test_no_network_is_run_by_root():
 
 
 def test_the_start_commands_flags_are_known_to_streamlit():
-    program, command, script, *flags = json.loads(last("CMD"))
-    assert (program, command) == ("streamlit", "run")
-    assert script in COPIED
+    program, option, module, *flags = json.loads(last("CMD"))
+    assert (program, option, module) == ("python", "-m", "pipelines.demo")
+    assert {"streamlit_app.py", "pipelines"} <= set(COPIED)
     known = {option for parameter in main_run.params for option in parameter.opts}
     assert {flag.split("=")[0] for flag in flags} <= known
     assert "--server.address=0.0.0.0" in flags
