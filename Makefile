@@ -12,10 +12,11 @@ export QUERY
 BIN := .venv/bin
 RUN := $(BIN)/python -m pipelines
 CONFIGS := $(if $(filter mini,$(PROFILE)),configs/mini,configs)
+BENCHMARKS := caption translation detect anomaly index
 SOURCES := pipelines tests mini benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submissions caption detect anomaly classify search-rank demo evaluate test stress check lint types format lock mini clean
+.PHONY: help setup submissions caption detect anomaly classify search-rank demo evaluate test stress bench bench-gpu check lint types format lock mini clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -67,6 +68,12 @@ test: setup ## run the tests
 
 stress: setup ## kill 300 runs at random, hold what comes out to undisturbed runs, write the figures (10 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.stress --kills 300 --seed 1 --write
+
+bench: setup ## time each task against its peers on this CPU, write docs/benchmarks.md (15 minutes)
+	for task in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$task --write || exit 1; done
+	$(BIN)/python -m benchmarks.tables --write
+
+bench-gpu: bench ## the same scripts on an NVIDIA GPU, which they use where there is one
 
 check: lint types test ## what has to be green: format, lint, types, tests
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import demo_table, reliability_table, search_table
+from benchmarks import demo_table, reliability_table, search_table, speed_table
 
 RESULTS = Path(__file__).parent / "results"
 BEGIN, END = "<!-- figures: python -m benchmarks.tables --write -->\n", "<!-- end of figures -->\n"
@@ -12,6 +12,7 @@ DOCUMENTS: Mapping[Path, Callable[[Path], str]] = {
     Path("docs/reliability.md"): reliability_table.table,
     Path("docs/search.md"): search_table.table,
     Path("docs/demo.md"): demo_table.table,
+    Path("docs/benchmarks.md"): speed_table.table,
 }
 """Each document with what makes its figures, as Markdown, of the folder of results."""
 

@@ -1,0 +1,148 @@
+"""Speed of `search index`, from JPEG files to the album, against the plain ways to make photos into vectors.
+
+Peers: Pillow, Hugging Face's processor and the model one photo after the other, as a model's page shows it; and the
+same in batches of 32, as sentence-transformers does it. Neither hashes files, makes thumbnails or keeps anything, as
+ours does. Photos are drawn: 12 megapixels as phones take them, and 640 pixels as data sets have them. The networks are
+the bundled CLIP, whose own share is small, and CLIP ViT-B/32 with random weights.
+"""
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import cv2
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import AutoModel, AutoProcessor, CLIPConfig, CLIPImageProcessor, CLIPModel
+
+from benchmarks import rows
+from benchmarks.indexing import draw_photos
+from pipelines.core.clip import load_clip
+from pipelines.core.images import Sample, list_images
+from pipelines.core.runner import Runner, RunnerConfig
+from pipelines.search.indexing import index
+from pipelines.search.settings import SearchConfig
+
+MINI = Path("mini/weights/clip")
+BATCH = 32
+GOALS = {"cpu": {"one by one": 3.0, "in batches": 1.5}, "gpu": {"one by one": 20.0, "in batches": None}}
+SMALL = 640
+
+
+class Plain:
+    """A model's page on the hub, one photo at a time or in batches."""
+
+    def __init__(self, checkpoint: Path, device: str) -> None:
+        self.device = "cuda" if device == "gpu" else "cpu"
+        dtype = torch.float16 if device == "gpu" else torch.float32
+        self.model = AutoModel.from_pretrained(checkpoint, dtype=dtype).eval().to(self.device)
+        self.processor = AutoProcessor.from_pretrained(checkpoint)
+
+    @torch.inference_mode()
+    def vectors(self, paths: Sequence[Path], batch: int) -> Tensor:
+        """Unit vectors, float32 (N, D)."""
+        found = []
+        for start in range(0, len(paths), batch):
+            pictures = [Image.open(path).convert("RGB") for path in paths[start : start + batch]]
+            inputs = self.processor(images=pictures, return_tensors="pt").to(self.device, self.model.dtype)
+            found.append(self.model.get_image_features(**inputs).pooler_output.float().cpu())
+        return F.normalize(torch.cat(found), dim=1)
+
+
+def full_size(folder: Path) -> Path:
+    """A checkpoint folder of CLIP ViT-B/32 with random weights; its texts are cut as the bundled one's."""
+    torch.manual_seed(0)
+    shutil.copytree(MINI, folder, ignore=shutil.ignore_patterns("*.safetensors", "config.json", "*processor*"))
+    CLIPModel(CLIPConfig()).save_pretrained(folder)
+    CLIPImageProcessor().save_pretrained(folder)
+    return folder
+
+
+def shrink(photos: Path, folder: Path, times: int) -> Path:
+    """The photos at SMALL pixels, each several times."""
+    folder.mkdir()
+    for number in range(times):
+        for path in list_images(photos):
+            picture = cv2.imread(str(path))
+            height, width = picture.shape[:2]
+            scale = SMALL / max(height, width)
+            small = cv2.resize(picture, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+            cv2.imwrite(str(folder / f"{number}_{path.name}"), small, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return folder
+
+
+def compare(work: str, photos: Path, checkpoint: Path, repeats: int) -> Iterator[rows.Row]:
+    """A row a peer."""
+    device = rows.this_device()
+    paths = list_images(photos)
+    plain = Plain(checkpoint, device)
+    with tempfile.TemporaryDirectory() as albums:
+        config = SearchConfig(str(checkpoint), albums=Path(albums), runner=RunnerConfig(batch=16, progress=False))
+
+        def ours() -> int:
+            return index(photos, config, fresh=True).photos
+
+        def peer(batch: int) -> int:
+            return len(plain.vectors(paths, batch))
+
+        peers: dict[str, Callable[[], int]] = {"one by one": partial(peer, 1), "in batches": partial(peer, BATCH)}
+        with rows.peak_memory(device) as peak:
+            ours()
+        rates = rows.race({"ours": ours, **peers}, repeats, device)
+    ceiling = best_rate(checkpoint, paths[:BATCH], device)
+    for name in peers:
+        yield rows.Row(
+            work, f"Pillow, processor, model, {name}", device, "photos/s", rates["ours"], rates[name],
+            rates["ours"] / rates[name], GOALS[device][name], rates["ours"] / ceiling, peak.mb, repeats,
+        )  # fmt: skip
+
+
+def best_rate(checkpoint: Path, paths: Sequence[Path], device: str) -> float:
+    """Photos a second of the network alone, at its best batch."""
+    images, _ = load_clip(checkpoint)
+    runner = Runner(RunnerConfig(progress=False))
+    images.module.to(runner.device, runner.dtype(images))
+    pixels = images.prepare([Sample(path.name, path) for path in paths])["pixels"].to(runner.device)
+    rates = []
+    for batch in (1, 8, BATCH):
+
+        def run(batch: int = batch) -> int:
+            with torch.inference_mode():
+                for start in range(0, len(pixels), batch):
+                    images.predict({"pixels": pixels[start : start + batch]})
+            return len(pixels)
+
+        rates.append(rows.race({"network": run}, 3, device)["network"])
+    return max(rates)
+
+
+def main() -> None:
+    """Prints the rows and, where wanted, keeps them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=int, default=24, help="of 12 megapixels; eight times as many small ones")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--write", action="store_true", help="also keep them for docs/benchmarks.md")
+    options = parser.parse_args()
+    found: list[rows.Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        large = Path(folder) / "large"
+        large.mkdir()
+        draw_photos(large, options.photos)
+        small = shrink(large, Path(folder) / "small", 8)
+        networks = {"the bundled CLIP": MINI, "CLIP ViT-B/32": full_size(Path(folder) / "clip")}
+        for network, checkpoint in networks.items():
+            for size, photos in (("12 megapixels", large), ("640 px", small)):
+                for row in compare(f"photo index, {size}, {network}", photos, checkpoint, options.repeats):
+                    print(f"{row.work}: {row.ours:.1f} against {row.peer_value:.1f} ({row.peer}), {row.ratio:.1f}x")
+                    found.append(row)
+    if options.write:
+        print(rows.write("index", found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""What all speed benchmarks share: contestants take turns in one run, medians are compared, rows are kept."""
+
+import gc
+import json
+import os
+import platform
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ["torch", "torchvision", "transformers", "anomalib", "timm"]
+
+Contestant = Callable[[], int]
+"""Does the work once, from files to results, and says of how many items."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: ours beside a peer, in one run on the same files, machine and dtype or its best."""
+
+    work: str
+    peer: str
+    device: str
+    """`cpu` or `gpu`."""
+    unit: str
+    """Such as `images/s`: of `ours` and `peer_value`; more is faster."""
+    ours: float
+    peer_value: float
+    ratio: float
+    """Ours over the peer's: above 1 we are faster."""
+    goal: float | None
+    """The ratio that is to be reached."""
+    ceiling_share: float | None
+    """Ours over the same network at its best batch on tensors that are already on the device."""
+    peak_mb: float
+    """The most memory of the process while ours ran (CPU), or of the device (GPU)."""
+    repeats: int
+    note: str = ""
+    """What else a reader has to know, such as a share of the peer's work that was timed and scaled."""
+
+
+@dataclass
+class Peak:
+    """The most memory that was in use."""
+
+    mb: float = 0.0
+    _end: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def peak_memory(device: str) -> Iterator[Peak]:
+    """The peak while the body runs: of the device, or of this process, looked at every 20 ms."""
+    peak = Peak()
+    if device == "gpu":
+        torch.cuda.reset_peak_memory_stats()
+        yield peak
+        peak.mb = torch.cuda.max_memory_allocated() / 1e6
+        return
+
+    def watch() -> None:
+        while not peak._end.wait(0.02):
+            peak.mb = max(peak.mb, resident_mb())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        peak._end.set()
+        watcher.join()
+
+
+def resident_mb() -> float:
+    """What this process has in memory now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE") / 1e6
+
+
+def race(contestants: Mapping[str, Contestant], repeats: int, device: str) -> dict[str, float]:
+    """Name -> items a second, the median of `repeats`. Each works once before; then they take turns.
+
+    Whatever else the machine does meets all of them; who is first changes with each repeat.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    for work in contestants.values():
+        work()
+    for number in range(repeats):
+        names = list(contestants)
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            gc.collect()
+            if device == "gpu":
+                torch.cuda.synchronize()
+            started = time.perf_counter()
+            items = contestants[name]()
+            if device == "gpu":
+                torch.cuda.synchronize()
+            rates[name].append(items / (time.perf_counter() - started))
+    return {name: statistics.median(each) for name, each in rates.items()}
+
+
+def this_device() -> str:
+    """`gpu` where there is one."""
+    return "gpu" if torch.cuda.is_available() else "cpu"
+
+
+def write(name: str, rows: Sequence[Row], folder: Path = RESULTS) -> Path:
+    """Keeps the rows of a benchmark, in place of those of the same device, with the machine, versions and commit."""
+    path = folder / f"speed_{name}.json"
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
+    devices = {row.device for row in rows}
+    runs = [run for run in kept["runs"] if not devices & {row["device"] for row in run["rows"]}]
+    runs.append({"machine": machine(), "rows": [asdict(row) for row in rows]})
+    path.write_text(json.dumps({"runs": runs}, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def machine() -> dict[str, Any]:
+    """What the figures are of."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "load_before": round(os.getloadavg()[1], 2),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in PACKAGES if _there(name)},
+        "commit": commit.stdout.strip() or None,
+    }
+
+
+def _processor() -> str:
+    """The processor's name, and what of it makes bfloat16 fast."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    return f"{name}{', AMX' if any('amx_bf16' in line for line in lines) else ''}"
+
+
+def _there(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

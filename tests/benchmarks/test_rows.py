@@ -1,0 +1,61 @@
+"""Contestants take turns, and rows become a table that says what missed its goal."""
+
+import json
+import time
+
+import pytest
+import torch
+
+from benchmarks import rows
+from benchmarks.speed_table import table
+
+
+def row(work="caption", ratio=2.0, goal=1.5, device="cpu", note=""):
+    return rows.Row(work, "a loop", device, "images/s", 4.0, 4.0 / ratio, ratio, goal, 0.5, 100.0, 3, note)
+
+
+def test_contestants_take_turns_and_each_begins_once():
+    order: list[str] = []
+
+    def contestant(name, seconds):
+        def work():
+            order.append(name)
+            time.sleep(seconds)
+            return 10
+
+        return work
+
+    rates = rows.race({"quick": contestant("quick", 0.01), "slow": contestant("slow", 0.05)}, 2, "cpu")
+    assert order == ["quick", "slow", "quick", "slow", "slow", "quick"]  # once each before, then twice in turn
+    assert 100 < rates["slow"] < 200 < rates["quick"] < 1000
+
+
+def test_the_peak_of_memory_is_seen():
+    with rows.peak_memory("cpu") as peak:
+        before = rows.resident_mb()
+        held = torch.ones(50_000_000)
+        time.sleep(0.1)
+    assert peak.mb - before > 150
+    assert held.sum() > 0
+
+
+def test_a_run_replaces_that_of_its_device_and_no_other(tmp_path):
+    rows.write("caption", [row(device="gpu")], tmp_path)
+    rows.write("caption", [row(ratio=1.0)], tmp_path)
+    path = rows.write("caption", [row(ratio=3.0)], tmp_path)
+    runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    assert [(run["rows"][0]["device"], run["rows"][0]["ratio"]) for run in runs] == [("gpu", 2.0), ("cpu", 3.0)]
+    assert {"cores", "commit", "versions"} <= runs[0]["machine"].keys()
+
+
+def test_no_results_make_no_table(tmp_path):
+    assert table(tmp_path) == ""
+
+
+@pytest.mark.parametrize(("ratio", "goal", "said"), [(2.0, 1.5, "met"), (1.4, 1.5, "**missed**"), (9.0, None, "")])
+def test_a_goal_is_met_or_missed(tmp_path, ratio, goal, said):
+    rows.write("caption", [row(ratio=ratio, goal=goal, note="random weights")], tmp_path)
+    lines = table(tmp_path).splitlines()
+    assert lines[0] == "### Caption, CPU"
+    assert lines[4].endswith(f"MB | {said} |")
+    assert "- caption, a loop: random weights" in lines
