@@ -7,6 +7,7 @@ largest exact distance beats every bound outside it. Then all pending picks are 
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,38 +17,38 @@ POOL, CHUNK = 2048, 8192
 TAKEN = -1.0  # below every squared distance: never picked again
 
 
-def coreset(images: Sequence[Tensor], ratio: float, most: int, seed: int, device: torch.device) -> list[Tensor]:
-    """For each image (H, W, D), the ascending indices (int64, CPU) of the patches, of its H·W, that the coreset keeps.
+def coreset(images: Sequence[Tensor], ratio: float, most: int, seed: int) -> list[Tensor]:
+    """For each image's points (P, d) from `project`, the ascending indices (int64, CPU) of those that the coreset has.
 
-    It keeps `ratio` of all patches, at least one and at most `most`. The points lie projected on `device`: at most
-    1 KB a patch.
+    It has `ratio` of the points of all images, at least one and at most `most`.
     """
-    points = project(images, PROJECTED, seed, device)
+    points = torch.cat(list(images))
     start = int(torch.randint(len(points), (1,), generator=torch.Generator().manual_seed(seed)))
-    picks = torch.tensor(select(points, max(1, min(most, round(ratio * len(points)))), start)).sort().values
-    sizes = [image.shape[0] * image.shape[1] for image in images]
+    picks = torch.tensor(select(points, max(1, min(most, round(ratio * len(points)))), start))
     kept = torch.zeros(len(points), dtype=torch.bool)
     kept[picks] = True
-    return [of_image.nonzero().squeeze(1) for of_image in torch.split(kept, sizes)]
+    return [of_image.nonzero().squeeze(1) for of_image in torch.split(kept, [len(image) for image in images])]
 
 
-def project(images: Sequence[Tensor], dimensions: int, seed: int, device: torch.device) -> Tensor:
-    """All patches of the images (H, W, D) as float32 (N, d) on `device`, d = min(D, dimensions), centred.
+def project(images: Sequence[Tensor], dimensions: int, seed: int, device: torch.device) -> list[Tensor]:
+    """The patches of each image (..., D) as float32 (P, d) on `device`, d = min(D, dimensions), centred together.
 
-    A fixed Gaussian projection (Johnson and Lindenstrauss) is used where D is larger.
+    A fixed Gaussian projection (Johnson and Lindenstrauss) is used where D is larger. Takes at most 1 KB a patch.
     """
     depth = images[0].shape[-1]
     basis = None
     if depth > dimensions:
         basis = torch.randn(depth, dimensions, generator=torch.Generator().manual_seed(seed)) / dimensions**0.5
         basis = basis.to(device)
-    sizes = [image.shape[0] * image.shape[1] for image in images]
+    sizes = [image.numel() // depth for image in images]
     points = torch.empty(sum(sizes), min(depth, dimensions), device=device)
-    for image, rows in zip(images, torch.split(points, sizes), strict=True):
+    parts = list(torch.split(points, sizes))
+    for image, rows in zip(images, parts, strict=True):
         patches = image.reshape(-1, depth).to(device, torch.float32)
         rows.copy_(patches if basis is None else patches @ basis)
     # Without it the cancellation in |x|² + |y|² - 2xy changes some 2% of the picks in float32.
-    return points.sub_(points.mean(0))
+    points.sub_(points.mean(0))
+    return parts
 
 
 def select(points: Tensor, picks: int, start: int = 0, pool: int = POOL) -> list[int]:
@@ -81,14 +82,15 @@ def _from_pool(points: Tensor, norms: Tensor, bounds: Tensor, wanted: int, size:
     largest, candidates = bounds.topk(size + 1)
     outside, candidates = float(largest[size]), candidates[:size].sort().values
     rows, row_norms = points[candidates], norms[candidates]
-    between = torch.addmm(row_norms.unsqueeze(0), rows, rows.T, alpha=-2) + row_norms.unsqueeze(1)
-    exact = bounds[candidates]  # indexing copies
+    products = torch.addmm(row_norms.unsqueeze(0), rows, rows.T, alpha=-2) + row_norms.unsqueeze(1)
+    # Each pick waits for the one before it: NumPy's small steps cost less than torch's, and far less than a GPU's.
+    between, exact = products.clamp_min_(0).cpu().numpy(), bounds[candidates].cpu().numpy()  # indexing copies
     taken: list[int] = []
     while len(taken) < wanted:
         best = int(exact.argmax())
-        if taken and float(exact[best]) <= outside:
+        if taken and exact[best] <= outside:
             break
         taken.append(best)
-        torch.minimum(exact, between[best].clamp_min(0), out=exact)
+        np.minimum(exact, between[best], out=exact)
         exact[best] = TAKEN
     return [int(index) for index in candidates[taken]]

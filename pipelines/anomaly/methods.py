@@ -1,6 +1,6 @@
 """The shapes that a method of anomaly detection has: normal features in, a scorer out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +49,10 @@ class Scorer(Protocol):
         """Scores one picture's features (H, W, D), of any device and floating dtype."""
         ...
 
+    def score(self, features: Tensor, /) -> float:
+        """The picture's score alone, which may be had for less: the same but for rounding."""
+        ...
+
     def tensors(self) -> dict[str, Tensor]:
         """All that it has learned, on the CPU."""
         ...
@@ -61,8 +65,16 @@ class Method(Protocol):
         """A backbone's levels (B, C, H, W), shallow to deep -> (B, H, W, D) on the first one's grid."""
         ...
 
-    def fit(self, images: Sequence[Tensor], device: torch.device, /) -> Scorer:
-        """A scorer on `device` from one (H, W, D) a normal picture, each on the CPU. Raises InputError for too few."""
+    def kept(self, features: Tensor, normals: int, /) -> Tensor:
+        """What a fit needs of normal pictures (B, H, W, D): all, or (B, P, D) where that of `normals` is too much."""
+        ...
+
+    def fitter(self, normals: Sequence[Tensor], device: torch.device, /) -> Callable[[Sequence[int]], Scorer]:
+        """What gives a scorer on `device`, fitted on the normal pictures at some places of `normals`.
+
+        Those are as `kept` gives them, one (H, W, D) or (P, D) a picture, on the CPU; what all such fits share is
+        computed once. A fit raises InputError for too few.
+        """
         ...
 
     def restore(self, tensors: Mapping[str, Tensor], device: torch.device, /) -> Scorer:

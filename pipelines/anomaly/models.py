@@ -62,12 +62,15 @@ class Fitted:
 
 
 class PatchExtractor:
-    """BatchModel: pictures in, their patch features (H, W, D) out, on the CPU in the network's dtype."""
+    """BatchModel: pictures in, their patch features (H, W, D) out, on the CPU in the network's dtype.
+
+    Of pictures that are some of `normals` to fit on, it gives what the method keeps: where that is not all, (P, D).
+    """
 
     dtypes = DTYPES
 
-    def __init__(self, backbone: Backbone, method: Method) -> None:
-        self.backbone, self.method = backbone, method
+    def __init__(self, backbone: Backbone, method: Method, normals: int = 1) -> None:
+        self.backbone, self.method, self.normals = backbone, method, normals
         self.module = backbone.module
 
     def prepare(self, samples: Sequence[Sample]) -> Batch:
@@ -81,8 +84,8 @@ class PatchExtractor:
         return self.method.embed(self.backbone(normalise(batch["images"], self.backbone.spec, dtype)))
 
     def predict(self, batch: Batch) -> Sequence[Tensor]:
-        """One (H, W, D) a picture."""
-        return self.features(batch).cpu().unbind(0)
+        """One (H, W, D) or (P, D) a picture."""
+        return self.method.kept(self.features(batch), self.normals).cpu().unbind(0)
 
 
 class AnomalyDetector:

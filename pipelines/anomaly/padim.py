@@ -1,7 +1,7 @@
 """PaDiM (Defard et al. 2020, arXiv 2011.08785) over anomalib's model: a Gaussian for each place of the picture."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,17 +35,25 @@ class Padim:
         features: Tensor = self.model.generate_embedding(dict(zip(self.model.layers, maps, strict=True)))
         return features.permute(0, 2, 3, 1).contiguous()
 
-    def fit(self, images: Sequence[Tensor], device: torch.device) -> "GaussianPatches":
-        """Fits the Gaussians. Raises InputError below two images, of which there is no covariance."""
+    def kept(self, features: Tensor, normals: int) -> Tensor:
+        """All of each picture, however many there are: the Gaussian of each place needs it."""
+        return features
+
+    def fitter(self, normals: Sequence[Tensor], device: torch.device) -> "Callable[[Sequence[int]], GaussianPatches]":
+        """What fits the Gaussians; it raises InputError below two images, of which there is no covariance."""
         from anomalib.models.components import MultiVariateGaussian
 
-        if len(images) < 2:
-            raise InputError(
-                f"expected at least 3 normal images for PaDiM, found {len(images)} left where one was held out"
-            )
-        stacked = torch.stack(list(images)).permute(0, 3, 1, 2).to(device, torch.float32).contiguous()
-        mean, inverse_covariance = MultiVariateGaussian().fit(stacked)
-        return self.restore({"mean": mean, "inverse_covariance": inverse_covariance}, device)
+        def fit(places: Sequence[int]) -> GaussianPatches:
+            if len(places) < 2:
+                raise InputError(
+                    f"expected at least 3 normal images for PaDiM, found {len(places)} left where one was held out"
+                )
+            images = torch.stack([normals[place] for place in places])
+            stacked = images.permute(0, 3, 1, 2).to(device, torch.float32).contiguous()
+            mean, inverse_covariance = MultiVariateGaussian().fit(stacked)
+            return self.restore({"mean": mean, "inverse_covariance": inverse_covariance}, device)
+
+        return fit
 
     def restore(self, tensors: Mapping[str, Tensor], device: torch.device) -> "GaussianPatches":
         """The scorer that gave `tensors`."""
@@ -72,6 +80,10 @@ class GaussianPatches:
         upsampled = self.generator.up_sample(distances, self.size_hw)  # type: ignore[operator]
         smoothed: Tensor = self.generator.smooth_anomaly_map(upsampled)  # type: ignore[operator]
         return PatchScores(float(smoothed.max()), distances[0, 0].cpu())
+
+    def score(self, features: Tensor) -> float:
+        """The score alone."""
+        return self(features).score
 
     def tensors(self) -> dict[str, Tensor]:
         """What `restore` needs."""

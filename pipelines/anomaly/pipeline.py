@@ -159,7 +159,7 @@ class AnomalyPipeline:
 
     def _fit(self, category: str, paths: Sequence[Path]) -> Fitted:
         """One category: its features once, then a model for each fold and one on all."""
-        features = self._features(category, paths)
+        normals, features = self._features(category, paths)
         folds = sum(1 for _ in split(len(features), self.config.folds, 0))
         device, seed = self.runner.device, self.config.fit.seed
         with tqdm(total=folds + 1, desc=f"fit {category}", disable=not self.config.runner.progress) as bar:
@@ -173,32 +173,35 @@ class AnomalyPipeline:
 
                 def fit_and_score() -> list[float]:
                     self._check_time(category)
-                    scorer = self.method.fit([features[place] for place in others], device)
-                    return [scorer(features[place]).score for place in held_out]
+                    scorer = self.runner.alone(partial(fit, others))
+                    whole = self._whole(category, [(normals[place], features[place]) for place in held_out])
+                    return [self.runner.alone(partial(scorer.score, each)) for each in whole]
 
-                make = partial(self.runner.alone, fit_and_score)
-                scores = self.runner.once(f"fold {fold} of {category}", make)
+                scores = self.runner.once(f"fold {fold} of {category}", fit_and_score)
                 bar.update()
                 return scores
 
             with torch.inference_mode():
+                fit = self.runner.alone(partial(self.method.fitter, features, device))
                 held_out = out_of_fold(len(features), scores_of, self.config.folds, seed)
                 self._check_time(category)
                 tell(folds)
-                scorer = self.runner.alone(partial(self.method.fit, features, device))
+                scorer = self.runner.alone(partial(fit, range(len(features))))
             bar.update()
         return Fitted(scorer, self._threshold(category, held_out), len(features), held_out)
 
-    def _features(self, category: str, paths: Sequence[Path]) -> list[Tensor]:
-        """The patch features (H, W, D) of the normal images that can be read, on the CPU; the others are reported."""
-        normals = [Sample(path.as_posix(), path) for path in paths]
-        features, unreadable = [], {}
-        for outcome in self.runner.run(self.extractor, normals, f"features {category}", journal=False):
+    def _features(self, category: str, paths: Sequence[Path]) -> tuple[list[Sample], list[Tensor]]:
+        """The normal images that can be read, and what a fit needs of each, on the CPU; the others are reported."""
+        samples = [Sample(path.as_posix(), path) for path in paths]
+        extractor = PatchExtractor(self.backbone, self.method, len(paths))
+        normals, features, unreadable = [], [], {}
+        for outcome in self.runner.run(extractor, samples, f"features {category}", journal=False):
             if not outcome.reached:
                 self._check_time(category)
             if outcome.result is None:
                 unreadable[outcome.item.id] = outcome.error
             else:
+                normals.append(outcome.item)
                 features.append(outcome.result)
         self.unreadable |= unreadable
         if unreadable:
@@ -206,7 +209,20 @@ class AnomalyPipeline:
             print(f"{len(unreadable)} of {len(paths)} normal images ({category}) are left out: {some}", file=sys.stderr)
         if len(features) < 2:
             raise InputError(f"expected at least 2 normal images of {category} that can be read, found {len(features)}")
-        return features
+        return normals, features
+
+    def _whole(self, category: str, normals: Sequence[tuple[Sample, Tensor]]) -> Iterator[Tensor]:
+        """The features (H, W, D) of normal images; where a part of them was kept for the fits, they are made again."""
+        if all(features.ndim == 3 for _, features in normals):
+            yield from (features for _, features in normals)
+            return
+        samples = [sample for sample, _ in normals]
+        for outcome in self.runner.run(self.extractor, samples, f"held-out {category}", journal=False):
+            if not outcome.reached:
+                self._check_time(category)
+            if outcome.result is None:
+                raise InputError(f"expected {outcome.item.path} as it was a moment ago, but: {outcome.error}")
+            yield outcome.result
 
     def _check_time(self, category: str) -> None:
         if self.runner.stop.due():

@@ -49,7 +49,7 @@ def images(count: int, depth: int = 8) -> list[Tensor]:
 
 @pytest.mark.parametrize(("ratio", "most", "expected"), [(0.1, 100, 6), (1.0, 1000, 60), (1.0, 7, 7), (0.001, 7, 1)])
 def test_ratio_and_cap_bound_what_is_kept(ratio, most, expected):
-    kept = coreset(images(3), ratio, most, 0, CPU)
+    kept = coreset(project(images(3), 256, 0, CPU), ratio, most, 0)
     assert len(kept) == 3
     assert sum(len(chosen) for chosen in kept) == expected
     assert all(chosen.tolist() == sorted(set(chosen.tolist())) for chosen in kept)
@@ -57,7 +57,7 @@ def test_ratio_and_cap_bound_what_is_kept(ratio, most, expected):
 
 def test_kept_patches_are_the_picks_of_their_image():
     patches = images(3)
-    kept = coreset(patches, 0.2, 100, 0, CPU)
+    kept = coreset(project(patches, 256, 0, CPU), 0.2, 100, 0)
     flat = torch.cat([20 * index + chosen for index, chosen in enumerate(kept)])
     start = int(torch.randint(60, (1,), generator=torch.Generator().manual_seed(0)))
     x = torch.cat([image.reshape(-1, 8) for image in patches]).double()
@@ -65,7 +65,8 @@ def test_kept_patches_are_the_picks_of_their_image():
 
 
 def test_the_seed_decides_the_start():
-    kept = [torch.cat(coreset(images(3), 0.1, 100, seed, CPU)).tolist() for seed in (0, 0, 1, 2)]
+    patches = project(images(3), 256, 0, CPU)
+    kept = [torch.cat(coreset(patches, 0.1, 100, seed)).tolist() for seed in (0, 0, 1, 2)]
     assert kept[0] == kept[1]
     assert len({tuple(chosen) for chosen in kept}) > 1
 
@@ -73,7 +74,7 @@ def test_the_seed_decides_the_start():
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
 def test_projection_keeps_distances_and_centres(dtype):
     deep = [image.to(dtype) for image in images(2, depth=900)]
-    projected = project(deep, 256, 0, CPU)
+    projected = torch.cat(project(deep, 256, 0, CPU))
     assert projected.shape == (40, 256) and projected.dtype == torch.float32
     assert projected.mean(0).abs().max() < 1e-4
     before = torch.pdist(torch.cat([image.reshape(-1, 900) for image in deep]).float())
@@ -84,4 +85,4 @@ def test_projection_keeps_distances_and_centres(dtype):
 def test_shallow_features_are_not_projected():
     patches = images(2)
     x = torch.cat([image.reshape(-1, 8) for image in patches])
-    torch.testing.assert_close(project(patches, 256, 0, CPU), x - x.mean(0))
+    torch.testing.assert_close(torch.cat(project(patches, 256, 0, CPU)), x - x.mean(0))

@@ -23,7 +23,7 @@ def saved(request, backbone, tmp_path_factory):
         images = torch.randn(5, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
         with torch.inference_mode():
             features = list(method.embed(backbone(images)))
-        categories[category] = Fitted(method.fit(features, CPU), 0.1 + seed / 3, 5, [1.0, 2.0])
+        categories[category] = Fitted(method.fitter(features, CPU)(range(5)), 0.1 + seed / 3, 5, [1.0, 2.0])
     folder = tmp_path_factory.mktemp("saved") / "new"
     save_fitted(folder, request.param, SETTINGS, backbone, categories)
     return folder, request.param, method, categories

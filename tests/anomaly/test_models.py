@@ -30,7 +30,7 @@ def normals(tree) -> list[Sample]:
 @pytest.fixture(scope="module")
 def detector(extractor, normals) -> AnomalyDetector:
     features = [outcome.result for outcome in runner().run(extractor, normals)]
-    fitted = Fitted(extractor.method.fit(features, CPU), 0.0, len(features))
+    fitted = Fitted(extractor.method.fitter(features, CPU)(range(len(features))), 0.0, len(features))
     return AnomalyDetector(extractor, {"all": fitted}, lambda sample: sample.fields.get("category", "all"))
 
 
@@ -71,6 +71,21 @@ def test_scores_do_not_depend_on_the_batch(detector, normals):
 def test_features_have_one_row_a_patch(extractor, normals):
     features = next(runner().run(extractor, normals)).result
     assert features.shape[:2] == (8, 8) and features.dtype == torch.float32 and features.is_contiguous()
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_the_score_alone_is_the_same(extractor, detector, normals, count):
+    scorer = detector.fitted["all"].scorer
+    for outcome in runner().run(extractor, normals[:count]):
+        assert scorer.score(outcome.result + 0.1) == pytest.approx(scorer(outcome.result + 0.1).score, rel=1e-5)
+
+
+@pytest.mark.parametrize("places", [[0, 1], [1, 2, 3, 5, 6, 7]])
+def test_a_fit_on_some_is_that_on_these_alone(extractor, normals, places):
+    features = [outcome.result for outcome in runner().run(extractor, normals)]
+    some = extractor.method.fitter(features, CPU)(places).tensors()
+    alone = extractor.method.fitter([features[place] for place in places], CPU)(range(len(places))).tensors()
+    assert all(torch.equal(some[name], alone[name]) for name in some)
 
 
 def test_defects_score_higher_where_they_are(detector, tree):

@@ -17,7 +17,7 @@ def method(backbone) -> Padim:
 
 def test_one_image_has_no_covariance(method):
     with pytest.raises(InputError, match="expected at least 3 normal images for PaDiM"):
-        method.fit([torch.zeros(8, 8, 30)], CPU)
+        method.fitter([torch.zeros(8, 8, 30)], CPU)([0])
 
 
 def test_scores_match_the_whole_anomalib_model_with_our_weights(method, backbone, backbone_folder):
@@ -35,7 +35,7 @@ def test_scores_match_the_whole_anomalib_model_with_our_weights(method, backbone
         theirs.train()(normals)
         theirs.fit()
         expected = theirs.eval()(tests)
-        scorer = method.fit(list(method.embed(backbone(normals))), CPU)
+        scorer = method.fitter(list(method.embed(backbone(normals))), CPU)(range(6))
         found = [scorer(features) for features in method.embed(backbone(tests))]
     assert [scores.score for scores in found] == pytest.approx(expected.pred_score.flatten().tolist(), rel=1e-4)
     assert found[0].map.shape == (8, 8)
@@ -53,5 +53,7 @@ def test_no_more_channels_than_there_are(backbone):
 
 def test_half_precision_features_are_measured_in_float32(method):
     images = [torch.randn(8, 8, 30, generator=torch.Generator().manual_seed(seed)).half() for seed in range(5)]
-    half, full = (method.fit([image.to(dtype) for image in images], CPU) for dtype in (torch.half, torch.float32))
+    half, full = (
+        method.fitter([image.to(dtype) for image in images], CPU)(range(5)) for dtype in (torch.half, torch.float32)
+    )
     assert half(images[0]).score == full(images[0].float()).score

@@ -40,6 +40,7 @@ def test_scores_match_anomalib(bank, embedding, neighbours):
     for image, score, own in zip(embedding, expected, distances.view(3, 8, 8), strict=True):
         found = scorer(image)
         assert found.score == pytest.approx(float(score), rel=1e-4)
+        assert scorer.score(image) == pytest.approx(float(score), rel=1e-4)
         torch.testing.assert_close(found.map, own, rtol=1e-4, atol=0)
 
 
@@ -80,7 +81,31 @@ def test_half_precision_features_are_measured_in_float32(bank, embedding):
 
 def test_fit_keeps_rows_of_the_images_as_they_are():
     images = [torch.randn(4, 4, 6, generator=torch.Generator().manual_seed(seed)).half() for seed in range(3)]
-    scorer = PatchCore(FitConfig(coreset=0.25), None).fit(images, CPU)
+    scorer = PatchCore(FitConfig(coreset=0.25), None).fitter(images, CPU)(range(3))
     patches = torch.stack(images).reshape(-1, 6).float()
     assert scorer.bank.shape == (12, 6)
     assert (scorer.bank[:, None] == patches).all(-1).any(1).all()
+
+
+@pytest.mark.parametrize(("normals", "kept"), [(1, 36), (40, 36), (41, 35), (1440, 1), (10**6, 1)])
+def test_each_of_many_pictures_gives_an_equal_share(normals, kept):
+    """20 candidates for each of the 72 patches that the bank may keep: 1,440 of 36 a picture."""
+    features = torch.randn(2, 6, 6, 5, generator=torch.Generator().manual_seed(0))
+    found = PatchCore(FitConfig(most=72), None).kept(features, normals)
+    whole = features.flatten(1, 2)
+    if kept == 36:
+        assert found is features
+    else:
+        assert found.shape == (2, kept, 5)
+        assert all((row == whole[b]).all(-1).any() for b in range(2) for row in found[b])
+
+
+def test_the_share_has_what_is_rare():
+    """Of 1,024 patches a picture one is odd; 8 are kept."""
+    features = torch.randn(3, 32, 32, 300, generator=torch.Generator().manual_seed(0)).abs() / 10
+    for picture in range(3):
+        features[picture, 5 + picture, 9] += 1
+    found = PatchCore(FitConfig(most=2), None).kept(features, 5)
+    assert found.shape == (3, 8, 300)
+    for picture in range(3):
+        assert (found[picture] == features[picture, 5 + picture, 9]).all(-1).any()

@@ -334,6 +334,32 @@ def test_who_watches_is_told_of_every_fold(settings):
     assert [each for each in told if each[0] == "fit fine"] == [("fit fine", fold, 6) for fold in range(6)]
 
 
+def test_a_fit_on_a_part_of_each_picture_finds_the_same(settings):
+    """A bank of at most 2 patches has 40 candidates, 5 of the 64 patches of each of 8 pictures."""
+    rows = run(config := settings(fit__most=2))
+    assert figures(rows)["image AUROC"] > 0.9
+    kept = record(config)
+    assert {stage["name"] for stage in kept["stages"]} >= {"features fine", "held-out fine", "score"}
+    for found in kept["run"]["categories"].values():
+        assert found["normals"] == len(found["held_out"]) == 8 and min(found["held_out"]) > 0
+    first = config.data.output.read_bytes()
+    run(config)
+    assert config.data.output.read_bytes() == first
+
+
+def test_a_picture_that_is_gone_when_it_is_read_again(settings, tree, tmp_path):
+    normal = tmp_path / "train"
+    shutil.copytree(tree / "fine/train/good", normal)
+    config = settings(data__images=str(tree / "fine/test"), normal=str(normal), fit__most=2)
+
+    def watch(stage: str, done: int, total: int | None) -> None:
+        if stage == "fit all":
+            (normal / "003.png").unlink(missing_ok=True)
+
+    with pytest.raises(InputError, match=r"expected .*003\.png as it was a moment ago, but: .*003\.png"):
+        AnomalyPipeline(config, Runner(config.runner, watch=watch)).fit()
+
+
 class Asked(Stop):
     """Counts how often it is asked, before each batch and each fit; the run is killed at one of these moments."""
 
