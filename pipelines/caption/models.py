@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForImageTextToText, AutoProcessor, BlipForConditionalGeneration, BlipProcessor
 
+from pipelines.caption.blip_attention import BeamCache, install
 from pipelines.core.decode import decode
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.images import Sample
+from pipelines.core.linear import speed_up
 from pipelines.core.preprocess import normalise, resize, spec_of_processor
 from pipelines.core.pretrained import load_network, load_processor
 from pipelines.core.runner import Batch, BatchModel
@@ -42,11 +44,14 @@ class BlipCaptioner:
         """
         _check_order(min_tokens, max_tokens)
         self.module = load_network(BlipForConditionalGeneration, folder, ("blip",))
+        install(self.module)
+        speed_up(self.module)
         processor = load_processor(BlipProcessor, folder)
         self.spec = spec_of_processor(processor.image_processor)
         self.tokenizer = processor.tokenizer
         # With its first and last token, in whose places generate() puts the start token and the first new one.
         self.prompt_ids = torch.tensor([self.tokenizer(prompt)["input_ids"]]) if prompt.strip() else None
+        self.beams = beams
         self.settings = {"num_beams": beams, "min_length": min_tokens, "max_length": max_tokens, "do_sample": False}
         if self.prompt_ids is not None and self.prompt_ids.shape[1] > max_tokens:
             raise ConfigError(
@@ -73,6 +78,7 @@ class BlipCaptioner:
             pixel_values=values,
             input_ids=prompt,
             attention_mask=None if prompt is None else torch.ones_like(prompt),
+            past_key_values=BeamCache(self.beams),
             **self.settings,
         )
         return tokens

@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from pipelines.core.errors import CheckpointError, ConfigError
+from pipelines.core.linear import speed_up
 from pipelines.core.pretrained import load_network, load_processor
 from pipelines.core.runner import Batch
 
@@ -29,6 +30,7 @@ class Translator:
         language that its tokenizer lacks.
         """
         self.module = load_network(AutoModelForSeq2SeqLM, folder, ("m2m_100",))
+        speed_up(self.module)
         self.module.generation_config.max_length = None  # the checkpoint's own would only cause a warning
         self.tokenizer = load_processor(AutoTokenizer, folder)
         language_id(self.tokenizer, source, folder)
