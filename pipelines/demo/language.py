@@ -12,8 +12,7 @@ MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@/^=])")
 
 def say(korean: str, english: str) -> str:
     """The one of the two that the visitor reads."""
-    chosen = st.session_state.get(KEY) or st.query_params.get(KEY)  # the address, until the switch has read it
-    return english if chosen == "en" else korean
+    return english if st.session_state.get(KEY) == "en" else korean
 
 
 def choose_language() -> None:

@@ -73,7 +73,7 @@ def test_endings_and_the_language_change_without_the_model(app):
 
 def test_a_shared_address_opens_in_its_language():
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"))
-    app.query_params["lang"] = "en"
+    app.query_params["lang"] = "English"  # as the switch writes it
     assert [title.value for title in app.run().title] == ["Captions"]
 
 
