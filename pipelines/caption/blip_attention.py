@@ -17,7 +17,8 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 def install(network: Any) -> None:  # noqa: ANN401 - its layers are untyped
     """Puts the attention below in the place of a BlipForConditionalGeneration's own.
 
-    Parameters stay the same, under the same names. From then on `generate` needs a `BeamCache` as its `past_key_values`. A second time changes nothing.
+    Parameters stay the same, under the same names; a second time changes nothing. From then on `generate` needs a
+    `BeamCache` as its `past_key_values`.
     """
     for layer in network.vision_model.encoder.layers:
         layer.self_attn = PictureAttention(layer.self_attn)
