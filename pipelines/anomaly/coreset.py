@@ -1,8 +1,10 @@
 """Exact greedy k-center selection in a few passes over the points instead of one pass per pick.
 
-The distance of a point to its nearest pick only ever falls, so a stale distance is an upper bound. The points with the
-largest bounds form a pool whose mutual distances cost one matrix product; picks come from the pool for as long as its
-largest exact distance beats every bound outside it. Then all pending picks are applied to all points at once.
+The distance of a point to its nearest pick only ever falls, so a stale distance is an upper bound. Only the active
+points, those with the largest bounds, take account of the picks, until none is farther than the bounds of the others;
+then other points are the active ones and catch up. A point in a dense place never does, for nothing is picked there.
+Among the active points the farthest form a pool whose mutual distances cost one matrix product; picks come from it for
+as long as its largest distance beats every one outside. Then all these picks are applied to all active points at once.
 """
 
 from collections.abc import Sequence
@@ -13,7 +15,8 @@ from torch import Tensor
 
 PROJECTED = 256
 """Dimensions that points are projected to before the selection: distances keep within some 5% of their ratios."""
-POOL, CHUNK = 2048, 8192
+POOL, CHUNK = 1024, 8192
+ACTIVE = 4  # a quarter of the points is active at a time
 TAKEN = -1.0  # below every squared distance: never picked again
 
 
@@ -58,39 +61,61 @@ def select(points: Tensor, picks: int, start: int = 0, pool: int = POOL) -> list
     """
     picks = min(picks, len(points))
     norms = (points * points).sum(1)
+    chosen = torch.tensor([start], device=points.device)
     bounds = torch.full_like(norms, float("inf"))  # squared distance to the nearest pick, or more
-    chosen, pending = [start], [start]
+    _lower(bounds, points, norms, points[chosen], norms[chosen])
+    bounds[chosen] = TAKEN
+    seen = torch.ones(len(points), dtype=torch.int64, device=points.device)  # picks that a bound takes account of
     while len(chosen) < picks:
-        _lower(bounds, points, norms, pending)
-        bounds[pending] = TAKEN
-        pending = _from_pool(points, norms, bounds, picks - len(chosen), min(pool, len(points) - 1))
-        chosen += pending
-    return chosen[:picks]
+        floor = float(bounds.topk(max(1, len(bounds) // ACTIVE)).values[-1])
+        floor = floor if floor < float(bounds.amax()) else TAKEN  # equal points: none would lie above it
+        active = (bounds > floor).nonzero().squeeze(1)
+        own, rows, row_norms, since = bounds[active], points[active], norms[active], seen[active]
+        for first in since.unique().tolist():
+            late, missed = (since == first).nonzero().squeeze(1), chosen[first:]
+            part = own[late]
+            _lower(part, rows[late], row_norms[late], points[missed], norms[missed])
+            own[late] = part
+        while len(chosen) < picks:
+            new = _from_pool(rows, row_norms, own, picks - len(chosen), pool, floor)
+            if not len(new):
+                break
+            _lower(own, rows, row_norms, rows[new], row_norms[new])
+            own[new] = TAKEN
+            chosen = torch.cat([chosen, active[new]])
+        bounds[active], seen[active] = own, len(chosen)
+    found: list[int] = chosen.tolist()
+    return found
 
 
-def _lower(bounds: Tensor, points: Tensor, norms: Tensor, centres: list[int]) -> None:
-    """Makes the bounds exact: one pass over all points for all pending centres."""
-    centre_norms, transposed = norms[centres].unsqueeze(0), points[centres].T
+def _lower(bounds: Tensor, points: Tensor, norms: Tensor, centres: Tensor, centre_norms: Tensor) -> None:
+    """Takes account of more centres (C, d): one pass over the points for all of them."""
+    if not len(centres):
+        return
     for first in range(0, len(points), CHUNK):
         rows = slice(first, first + CHUNK)
-        nearest = torch.addmm(centre_norms, points[rows], transposed, alpha=-2).amin(1) + norms[rows]
+        nearest = torch.addmm(centre_norms, points[rows], centres.T, alpha=-2).amin(1) + norms[rows]
         bounds[rows] = torch.minimum(bounds[rows], nearest.clamp_min(0))
 
 
-def _from_pool(points: Tensor, norms: Tensor, bounds: Tensor, wanted: int, size: int) -> list[int]:
-    """Up to `wanted` next picks, at least one, for as long as they are sure to lie among the `size` largest bounds."""
-    largest, candidates = bounds.topk(size + 1)
-    outside, candidates = float(largest[size]), candidates[:size].sort().values
+def _from_pool(points: Tensor, norms: Tensor, exact: Tensor, wanted: int, size: int, floor: float) -> Tensor:
+    """Up to `wanted` next picks, in order: those that are sure to lie among the `size` points farthest from all picks.
+
+    None where no point is farther than `floor`, the bound of all that are not here. `exact`: squared distances.
+    """
+    largest, candidates = exact.topk(min(size + 1, len(exact)))
+    outside = max(floor, float(largest[size])) if len(largest) > size else floor
+    candidates = candidates[:size][largest[:size] > floor].sort().values
     rows, row_norms = points[candidates], norms[candidates]
-    products = torch.addmm(row_norms.unsqueeze(0), rows, rows.T, alpha=-2) + row_norms.unsqueeze(1)
+    products = torch.addmm(row_norms, rows, rows.T, alpha=-2) + row_norms.unsqueeze(1)
     # Each pick waits for the one before it: NumPy's small steps cost less than torch's, and far less than a GPU's.
-    between, exact = products.clamp_min_(0).cpu().numpy(), bounds[candidates].cpu().numpy()  # indexing copies
+    between, distances = products.clamp_min_(0).cpu().numpy(), exact[candidates].cpu().numpy()
     taken: list[int] = []
-    while len(taken) < wanted:
-        best = int(exact.argmax())
-        if taken and exact[best] <= outside:
+    while len(taken) < min(wanted, len(candidates)):
+        best = int(distances.argmax())
+        if taken and distances[best] <= outside:
             break
         taken.append(best)
-        np.minimum(exact, between[best], out=exact)
-        exact[best] = TAKEN
-    return [int(index) for index in candidates[taken]]
+        np.minimum(distances, between[best], out=distances)
+        distances[best] = TAKEN
+    return candidates[taken]
