@@ -17,11 +17,13 @@ from pipelines.core.preprocess import bucket, normalise, pad, resize, spec_of_pr
 from pipelines.core.pretrained import load_network, load_processor
 from pipelines.core.runner import Batch
 from pipelines.detect.detections import Detections, Detector, Query, common_classes
+from pipelines.detect.forward import Seen, Words, find, make_faster, read, see
 from pipelines.detect.yolo import Yolo
 
 PAD_MULTIPLE = 32
 """Pixels: the backbones' largest stride. Swin sees padding as black picture, so there is to be little of it."""
 TEXTS_KEPT = 1024  # tokenised prompts: enough for a test CSV whose prompts repeat
+WORDS_KEPT = 64  # prompts as BERT reads them: up to half a megabyte a pass, on the device
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,12 @@ class GroundingDino:
         Raises CheckpointError for a folder that does not fit.
         """
         self.module = load_network(GroundingDinoForObjectDetection, folder, ("grounding-dino",))
+        if not (self.module.config.two_stage and self.module.config.embedding_init_target):
+            raise CheckpointError(
+                f"expected a network of two stages with learned queries, as all published ones are (two_stage and "
+                f"embedding_init_target true), found another in {folder / 'config.json'}"
+            )
+        make_faster(self.module)
         processor = load_processor(GroundingDinoProcessor, folder)
         self.spec = spec_of_processor(processor.image_processor, PAD_MULTIPLE)
         self.tokenizer = processor.tokenizer
@@ -65,6 +73,7 @@ class GroundingDino:
                 f"found {marks} in {folder}"
             )
         self._texts = functools.lru_cache(TEXTS_KEPT)(self.text_passes)
+        self._words = functools.lru_cache(WORDS_KEPT)(self._read)
 
     def check(self, classes: Sequence[str]) -> None:
         """Raises InputError for what is not English, or has words that the checkpoint's vocabulary lacks."""
@@ -87,7 +96,10 @@ class GroundingDino:
     def predict(self, batch: Batch) -> list[Detections]:
         """The boxes above the threshold, one Detections a picture; each query of the network gives one at most."""
         values = normalise(batch["pixels"], self.spec, self.module.dtype, batch["mask"])
-        passes = [self._detect(values, batch["mask"], text) for text in self._texts(batch["classes"])]
+        texts = self._texts(batch["classes"])
+        words = self._words(batch["classes"], values.device, values.dtype)
+        seen = see(self.module, values, batch["mask"])
+        passes = [self._detect(seen, text, each) for text, each in zip(texts, words, strict=True)]
         rows = torch.stack(passes, dim=1)  # (B, passes, queries, 6)
         rows[..., :4] = to_source_xyxy(rows[..., :4], batch["size_hw"].unsqueeze(1))
         rows = rows.cpu()  # the one wait for the device
@@ -120,13 +132,16 @@ class GroundingDino:
             raise InputError(f"expected a prompt that the detector's vocabulary can spell, found {name!r}")
         return tokens
 
-    def _detect(self, values: Tensor, mask: Tensor, text: TextPass) -> Tensor:
+    def _read(self, classes: Sequence[str], device: torch.device, _dtype: torch.dtype) -> list[Words]:
+        """What the network makes of each pass of the classes on that device, in that dtype."""
+        return [read(self.module, text.input_ids.to(device)) for text in self._texts(classes)]
+
+    def _detect(self, seen: Seen, text: TextPass, words: Words) -> Tensor:
         """float32 (B, queries, 6): cx, cy, w, h from 0 to 1 of the unpadded picture, score, class."""
-        input_ids = text.input_ids.to(values.device).expand(len(values), -1)
-        output = self.module(pixel_values=values, pixel_mask=mask, input_ids=input_ids)
-        of_classes = output.logits[:, :, text.class_tokens.to(values.device)].amax(dim=-1)
+        found = find(self.module, seen, words)
+        of_classes = found.logits[:, :, text.class_tokens.to(found.logits.device)].amax(dim=-1)
         scores, classes = of_classes.float().sigmoid().max(dim=-1)
-        return torch.cat([output.pred_boxes.float(), torch.stack([scores, classes + text.first], dim=-1)], dim=-1)
+        return torch.cat([found.cxcywh.float(), torch.stack([scores, classes + text.first], dim=-1)], dim=-1)
 
 
 DETECTORS: dict[str, Callable[[Path, float], Detector]] = {"grounding-dino": GroundingDino, "yolo": Yolo}

@@ -4,7 +4,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import GroundingDinoProcessor
+from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
 
 from pipelines.core.errors import CheckpointError, ConfigError, InputError
 from pipelines.core.images import Sample
@@ -133,6 +133,27 @@ def test_several_passes_find_what_each_finds_alone(dino, photos):
     )
 
 
+def test_a_picture_is_looked_at_once_and_words_are_read_once(dino_folder, photos):
+    names = ("dog", "red traffic light", "bicycle", "cat", "bird", "car", "cats")
+    dino, calls = GroundingDino(dino_folder, 0.0), []
+    network = dino.module.model
+    for part in (network.backbone, network.text_backbone, network.encoder):
+        part.register_forward_hook(lambda called, *_: calls.append(called))
+    detect(dino, [photos[0]] * 3, names, batch=1)
+    assert len(dino.text_passes(names)) == 2
+    assert [calls.count(part) for part in (network.backbone, network.text_backbone, network.encoder)] == [3, 2, 6]
+
+
+def test_words_are_read_anew_in_another_dtype(dino, photos):
+    batch = dino.prepare([Query(photos[0], CLASSES)])
+    with torch.inference_mode():
+        (single,) = dino.predict(batch)
+        dino.module.double()
+        (double,) = dino.predict(batch)
+        dino.module.float()
+    assert_same(single, double)
+
+
 @pytest.mark.parametrize("classes", [("dog",), ("red traffic light",), ("bicycle",)])
 @pytest.mark.parametrize("threshold", [0.0, 0.5])
 def test_boxes_are_those_of_hugging_face(dino_folder, photos, classes, threshold):
@@ -142,7 +163,8 @@ def test_boxes_are_those_of_hugging_face(dino_folder, photos, classes, threshold
     text = processor.tokenizer(f"{classes[0]}.", return_tensors="pt")
     with torch.inference_mode():
         values = normalise(batch["pixels"], dino.spec, torch.float32, batch["mask"])
-        output = dino.module(pixel_values=values, pixel_mask=batch["mask"], **text)
+        theirs = GroundingDinoForObjectDetection.from_pretrained(dino_folder)
+        output = theirs(pixel_values=values, pixel_mask=batch["mask"], **text)
         (found,) = dino.predict(batch)
     logits = torch.full_like(output.logits, float("-inf"))
     own = slice(1, text["input_ids"].shape[1] - 2)  # theirs looks at [CLS], the dot and [SEP] too
@@ -204,6 +226,14 @@ def test_another_architecture_is_refused(dino_folder, tmp_path):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"model_type": "blip"}))
     with pytest.raises(CheckpointError, match="architecture grounding-dino"):
+        GroundingDino(folder, 0.3)
+
+
+def test_a_network_of_one_stage_is_refused(dino_folder, tmp_path):
+    folder = shutil.copytree(dino_folder, tmp_path / "other")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"embedding_init_target": False}))
+    with pytest.raises(CheckpointError, match="two stages"):
         GroundingDino(folder, 0.3)
 
 

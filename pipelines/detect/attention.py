@@ -1,0 +1,29 @@
+"""Grounding DINO's plain attention, by torch's own kernels."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers.models.grounding_dino.modeling_grounding_dino import GroundingDinoMultiheadAttention
+
+
+class Attention(nn.Module):
+    """What GroundingDinoMultiheadAttention does, with its weights and under its names; no matrix of scores is kept."""
+
+    def __init__(self, original: GroundingDinoMultiheadAttention) -> None:
+        super().__init__()
+        self.heads = original.num_attention_heads
+        self.query, self.key, self.value = original.query, original.key, original.value
+        self.out_proj = original.out_proj
+
+    def forward(
+        self, queries: Tensor, keys: Tensor, values: Tensor, attention_mask: Tensor | None = None, **_: object
+    ) -> tuple[Tensor, None]:
+        """(B, Q, D) of `queries` (B, Q, D) to `keys` and `values` (B, K, D), and no attention weights.
+
+        `attention_mask` float (B, heads, Q, K) is added to the scores.
+        """
+        query, key, value = (
+            layer(given).view(*given.shape[:2], self.heads, -1).transpose(1, 2)
+            for layer, given in ((self.query, queries), (self.key, keys), (self.value, values))
+        )
+        mixed = F.scaled_dot_product_attention(query, key, value, attention_mask)
+        return self.out_proj(mixed.transpose(1, 2).flatten(2)), None
