@@ -11,8 +11,9 @@ from transformers.models.grounding_dino.modeling_grounding_dino import (
     GroundingDinoMultiscaleDeformableAttention,
 )
 
-CELLS_AT_ONCE = 1024
-"""On the CPU: so many that what is computed of them stays near its cores, and no memory is asked of the system."""
+CELLS_AT_ONCE = {"cpu": 1024, "cuda": 2**20}
+"""Of all pictures together. On the CPU what is computed of them stays near its cores; a GPU works on some 60 pictures
+of 800 px at once, and numbers stay below 2**31."""
 BORDER = 3
 """Zeros around a level: a cell before its first, and two after its last for the four cells of a point far outside."""
 
@@ -133,8 +134,9 @@ class DeformableLayer(nn.Module):
 
 
 def _chunks(values: Tensor) -> tuple[Tensor, ...]:
-    """Of dimension 1 as much as is worked on at a time: a GPU has all of it."""
-    return torch.split(values, values.shape[1] if values.is_cuda else CELLS_AT_ONCE, dim=1)
+    """Of (B, Q, ...) as many of Q as are worked on at a time."""
+    most = CELLS_AT_ONCE["cuda" if values.is_cuda else "cpu"]
+    return torch.split(values, max(1, most // len(values)), dim=1)
 
 
 def _bordered(value: Tensor, sizes_hw: Sequence[tuple[int, int]]) -> Tensor:
