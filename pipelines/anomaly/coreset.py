@@ -71,7 +71,7 @@ def select(points: Tensor, picks: int, start: int = 0, pool: int = POOL) -> list
         floor = floor if floor < float(bounds.amax()) else TAKEN  # equal points: none would lie above it
         active = (bounds > floor).nonzero().squeeze(1)
         own, rows, row_norms, since = bounds[active], points[active], norms[active], seen[active]
-        for first in since.unique().tolist():
+        for first in torch.unique(since).tolist():
             late, missed = (since == first).nonzero().squeeze(1), chosen[first:]
             part = own[late]
             _lower(part, rows[late], row_norms[late], points[missed], norms[missed])

@@ -1,6 +1,7 @@
 """PatchCore (Roth et al. 2022, arXiv 2106.08265): how far a picture's patches lie from those of normal pictures."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 from pipelines.anomaly.backbone import Backbone
 from pipelines.anomaly.coreset import PROJECTED, coreset, project
 from pipelines.anomaly.methods import FitConfig, PatchScores
+from pipelines.anomaly.nearest import Subspace
 
 CHUNK = 1024  # patches at a time: their distances to a bank of 50,000 take 0.2 GB
 CANDIDATES = 20
@@ -76,7 +78,7 @@ class NearestPatches:
         One picture at a time: a matrix product's rounding depends on its shape, a score must not depend on the batch.
         """
         patches = self._patches(features)
-        nearest = self._nearest(patches, self.bank, self._norms)
+        nearest = torch.cat([self._exact(chunk) for chunk in torch.split(patches, CHUNK)])
         distances = (patches - self.bank[nearest]).norm(dim=1)
         worst = int(distances.argmax())
         score = distances[worst] * self._weight(patches[worst], int(nearest[worst]))
@@ -107,6 +109,17 @@ class NearestPatches:
     def tensors(self) -> dict[str, Tensor]:
         """What `restore` needs."""
         return {"bank": self.bank.cpu()}
+
+    @cached_property
+    def _subspace(self) -> Subspace | None:
+        """What makes searches cheaper on a CPU; a GPU multiplies faster than it compares."""
+        subspace = None if self.bank.is_cuda else Subspace(self.bank)
+        return subspace if subspace and subspace.pays else None
+
+    def _exact(self, patches: Tensor) -> Tensor:
+        """The index of the nearest row of the bank for each of (P, D)."""
+        found = None if self._subspace is None else self._subspace.nearest(patches)
+        return self._nearest(patches, self.bank, self._norms) if found is None else found
 
     def _patches(self, features: Tensor) -> Tensor:
         """Features (H, W, D) as float32 (H·W, D) on the bank's device."""

@@ -30,13 +30,18 @@ def theirs(bank: torch.Tensor, neighbours: int) -> PatchcoreModel:
     return model
 
 
+@pytest.mark.parametrize("directions", [48, 5])
 @pytest.mark.parametrize("neighbours", [1, 2, 9])
-def test_scores_match_anomalib(bank, embedding, neighbours):
+def test_scores_match_anomalib(bank, embedding, neighbours, directions):
+    """With few directions the search goes by a subspace."""
+    steepness = torch.arange(1, 49).clamp_max(directions) ** -2.0 if directions < 48 else torch.ones(48)
+    bank, embedding = bank * steepness, embedding * steepness
     model = theirs(bank, neighbours)
     flat = embedding.reshape(-1, 48)
     distances, locations = model.nearest_neighbors(flat, 1)
     expected = model.compute_anomaly_score(distances.view(3, -1), locations.view(3, -1), flat)
     scorer = NearestPatches(bank, neighbours, CPU)
+    assert (scorer._subspace is not None) == (directions < 48)
     for image, score, own in zip(embedding, expected, distances.view(3, 8, 8), strict=True):
         found = scorer(image)
         assert found.score == pytest.approx(float(score), rel=1e-4)
