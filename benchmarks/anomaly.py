@@ -1,0 +1,388 @@
+"""Times PatchCore against anomalib's, from JPEG files to a fitted model and from JPEG files to scores and maps.
+
+Both have the same photos, architecture, weights, layers and share of patches, and start with the network loaded.
+anomalib is run by its own Engine, without its visualizer and evaluator. Its coreset selection would take minutes: its
+fit is run with FEW_PICKS, and the time of the other picks is that of PICKS_TIMED of them on the same features, scaled.
+"""
+
+import argparse
+import json
+import logging
+import multiprocessing
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.rows import Row, peak_memory, race, this_device, write
+from pipelines.anomaly.backbone import Backbone, load_backbone
+from pipelines.anomaly.coreset import PROJECTED, coreset, project
+from pipelines.anomaly.heatmap import smooth
+from pipelines.anomaly.methods import FitConfig
+from pipelines.anomaly.models import AnomalyDetector, Fitted, PatchExtractor
+from pipelines.anomaly.patchcore import CANDIDATES, NearestPatches, PatchCore
+from pipelines.anomaly.pipeline import AnomalyPipeline
+from pipelines.anomaly.settings import AnomalyConfig
+from pipelines.core.config import DataConfig
+from pipelines.core.images import Sample
+from pipelines.core.runner import Runner, RunnerConfig
+from tests.full_size import wide_resnet
+
+NORMALS, TESTS = "train/good", "test/good"
+LAYERS = ["layer2", "layer3"]  # strides 8 and 16
+RATIO, SIDE, PHOTO_SIDE, BATCH = 0.1, 256, 700, 16
+FEW_PICKS, PICKS_TIMED = 20, 40
+GOALS = {"fit": 20.0, "coreset": 50.0, ("cpu", 1): 3.0, ("cpu", 16): 1.5, ("gpu", 1): 5.0, ("gpu", 16): 2.0}
+
+
+def draw_photos(folder: Path, count: int) -> list[Sample]:
+    """`count` JPEGs of a square cloth, each with phase, light and grain of its own."""
+    folder.mkdir(parents=True)
+    across, down = np.meshgrid(np.arange(PHOTO_SIDE), np.arange(PHOTO_SIDE))
+    paths = [folder / f"{number:04}.jpg" for number in range(count)]
+    for number, path in enumerate(paths):
+        rng = np.random.default_rng(number)
+        phase, light = rng.uniform(0, 20, 2), rng.uniform(0.8, 1.2)
+        threads = np.sin((across + phase[0]) / 5) * np.sin((down + phase[1]) / 7) + np.sin((across + down) / 90)
+        pixels = light * (110 + 35 * threads[..., None] * (1.0, 0.8, 0.6)) + rng.normal(0, 8, (*threads.shape, 3))
+        cv2.imwrite(str(path), np.clip(pixels, 0, 255).astype(np.uint8))
+    return [Sample(path.name, path) for path in paths]
+
+
+def with_bilinear(checkpoint: Path) -> Path:
+    """The same checkpoint, but photos are resized for it as anomalib resizes them."""
+    path = checkpoint / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["pretrained_cfg"]["interpolation"] = "bilinear"
+    path.write_text(json.dumps(config), encoding="utf-8")
+    return checkpoint
+
+
+class Peer:
+    """anomalib's Patchcore with our backbone's weights, run by its Engine."""
+
+    def __init__(self, backbone: Backbone, folder: Path, device: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from anomalib.engine import Engine
+            from anomalib.models import Patchcore
+        for name in ("anomalib", "lightning", "lightning.pytorch", "lightning.fabric"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        self.folder, self.backbone = folder, backbone
+        self.accelerator = "gpu" if device == "gpu" else "cpu"
+        self._engine, self._model = Engine, Patchcore
+
+    def model(self, ratio: float) -> Any:  # noqa: ANN401 - anomalib's
+        """A new one, not fitted."""
+        made = self._model(
+            self.backbone.name, LAYERS, pre_trained=False, coreset_sampling_ratio=ratio, visualizer=False,
+            evaluator=False,
+        )  # fmt: skip
+        network = made.model.feature_extractor.feature_extractor
+        network.load_state_dict(self.backbone.module.state_dict())
+        return made
+
+    def engine(self) -> Any:  # noqa: ANN401 - anomalib's
+        """A new one: it holds to the model that it ran."""
+        return self._engine(
+            default_root_dir=self.folder, accelerator=self.accelerator, devices=1, logger=False,
+            enable_progress_bar=False, enable_model_summary=False,
+        )  # fmt: skip
+
+    def fit(self, photos: Path, count: int, picks: int) -> int:
+        """From files to a bank of `picks` patches."""
+        from anomalib.data import Folder
+
+        data = Folder(
+            "photos", normal_dir=photos, train_batch_size=32, num_workers=0, test_split_mode="none",
+            val_split_mode="none",
+        )  # fmt: skip
+        patches = count * (SIDE // 8) ** 2
+        model = self.model((picks + 0.5) / patches)
+        data.setup()
+        self.engine().fit(model, train_dataloaders=data.train_dataloader())  # without validation: less work than usual
+        if len(model.model.memory_bank) != picks:
+            raise RuntimeError(f"expected anomalib to keep {picks} patches, found {len(model.model.memory_bank)}")
+        return count
+
+    def fitted(self, bank: Tensor) -> Any:  # noqa: ANN401 - anomalib's
+        """A model with our bank."""
+        model = self.model(RATIO)
+        model.model.memory_bank = bank
+        model._is_fitted = torch.tensor([True])
+        return model.eval()
+
+    def predict(self, model: Any, photos: Path, batch: int) -> list[float]:  # noqa: ANN401 - anomalib's
+        """From files to raw scores and maps of the input's size."""
+        from anomalib.data import PredictDataset
+        from torch.utils.data import DataLoader
+
+        dataset = PredictDataset(photos)
+        loader = DataLoader(dataset, batch, collate_fn=dataset.collate_fn)
+        found = self.engine().predict(model, dataloaders=loader)
+        return [float(score) for each in found for score in each.pred_score.flatten()]
+
+    def picks_s(self, embedding: Tensor) -> float:
+        """Seconds of one pick on the features (N, D): of PICKS_TIMED, less what is done once."""
+        from anomalib.models.components import KCenterGreedy
+
+        seconds = []
+        for picks in (2, 2 + PICKS_TIMED):
+            started = time.perf_counter()
+            KCenterGreedy(embedding, (picks + 0.5) / len(embedding)).select_coreset_idxs()
+            if embedding.is_cuda:
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - started)
+        return (seconds[1] - seconds[0]) / PICKS_TIMED
+
+
+class Ours:
+    """The parts of a run of `anomaly`."""
+
+    def __init__(self, checkpoint: Path, device: str, settings: FitConfig | None = None, side: int = SIDE) -> None:
+        self.settings = settings or FitConfig(coreset=RATIO)
+        self.runner_config = RunnerConfig(
+            device="cuda" if device == "gpu" else "cpu", precision="fp32" if device == "cpu" else "auto", batch=BATCH,
+            progress=False,
+        )  # fmt: skip
+        self.checkpoint, self.runner = checkpoint, Runner(self.runner_config)
+        self.backbone = load_backbone(str(checkpoint), size_hw=(side, side))
+        self.method = PatchCore(self.settings, self.backbone)
+
+    def features(self, photos: Sequence[Sample]) -> list[Tensor]:
+        """What a fit needs of each photo, on the CPU."""
+        extractor = PatchExtractor(self.backbone, self.method, len(photos))
+        outcomes = list(self.runner.run(extractor, photos, "features"))
+        return [outcome.result for outcome in outcomes if outcome.result is not None]
+
+    @torch.inference_mode()
+    def fit(self, photos: Sequence[Sample]) -> NearestPatches:
+        """From files to a bank, as the pipeline fits on all normal images."""
+        features = self.features(photos)
+        return self.method.fitter(features, self.runner.device)(range(len(features)))
+
+    def fit_with_threshold(self, tree: Path, photos: Sequence[Sample]) -> int:
+        """From files to all that is fitted: the bank, and five others for the threshold."""
+        data = DataConfig(images=tree, output=tree / "unused.csv")
+        config = AnomalyConfig(data, str(self.checkpoint), fit=self.settings, runner=self.runner_config)
+        AnomalyPipeline(config, Runner(self.runner_config)).fit()
+        return len(photos)
+
+    def predict(self, scorer: NearestPatches, photos: Sequence[Sample]) -> list[float]:
+        """From files to raw scores; maps of the input's size are made too, as anomalib does."""
+        detector = self.detector(scorer)
+        found = [outcome.result for outcome in self.runner.run(detector, photos, "score")]
+        for each in found:
+            assert each is not None and each.map is not None
+            smooth(each.map, (SIDE, SIDE))
+        return [each.score for each in found if each is not None]
+
+    def detector(self, scorer: NearestPatches) -> AnomalyDetector:
+        """The BatchModel that scores."""
+        extractor = PatchExtractor(self.backbone, self.method)
+        return AnomalyDetector(extractor, {"all": Fitted(scorer, 0.0, 2)}, lambda _: "all")
+
+    def ceiling(self, scorer: NearestPatches, photos: Sequence[Sample], batch: int) -> Callable[[], int]:
+        """Network and search alone on a batch that lies on the device."""
+        detector = self.detector(scorer)
+        prepared = detector.prepare(photos[:batch])
+        prepared["images"] = prepared["images"].to(self.runner.device)
+
+        def work() -> int:
+            with torch.inference_mode():
+                return len(detector.predict(prepared))
+
+        return work
+
+
+def fit_rows(ours: Ours, peer: Peer, tree: Path, photos: Sequence[Sample], repeats: int, device: str) -> list[Row]:
+    """Fits without and with the threshold, and the coreset alone."""
+    name, count = ours.backbone.name, len(photos)
+    embedding = torch.cat([each.flatten(0, 1) for each in ours.features(photos)]).float().to(ours.runner.device)
+    picks = round(RATIO * len(embedding))
+    selections, seconds = [], []
+    pictures = list(embedding.split(len(embedding) // count))
+    for _ in range(repeats):
+        seconds.append(peer.picks_s(embedding))
+        started = time.perf_counter()
+        coreset(project(pictures, PROJECTED, 0, ours.runner.device), RATIO, picks, 0)
+        selections.append(time.perf_counter() - started)
+    pick_s, coreset_s = statistics.median(seconds), statistics.median(selections)
+    del embedding, pictures
+    rates = race(
+        {
+            "ours": lambda: len(photos) if ours.fit(photos) else 0,
+            "with threshold": partial(ours.fit_with_threshold, tree, photos),
+            "anomalib": partial(peer.fit, tree / NORMALS, count, FEW_PICKS),
+        },
+        repeats,
+        device,
+    )
+    with peak_memory(device) as peak:
+        ours.fit(photos)
+    fewest_s = count / rates["anomalib"]
+    theirs = count / (fewest_s + (picks - FEW_PICKS) * pick_s)
+    note = (
+        f"anomalib's fit took {fewest_s:.1f} s with {FEW_PICKS} picks; the other {picks - FEW_PICKS:,} at "
+        f"{1000 * pick_s:.1f} ms each, timed for {PICKS_TIMED}, were added"
+    )
+    work = f"fit, {name}, {count} photos"
+    peer_name = "anomalib 2.7 Engine.fit"
+    return [
+        Row(work, peer_name, device, "images/s", rates["ours"], theirs, rates["ours"] / theirs, GOALS["fit"], None,
+            peak.mb, repeats, note),
+        Row(f"{work}, with five held-out fits", peer_name, device, "images/s", rates["with threshold"], theirs,
+            rates["with threshold"] / theirs, None, None, peak.mb, repeats,
+            f"{note}; anomalib does nothing for the five more fits that set our threshold"),
+        Row(f"coreset, {name}, {count} photos", "anomalib 2.7 KCenterGreedy", device, "picks/s", picks / coreset_s,
+            1 / pick_s, pick_s * picks / coreset_s, GOALS["coreset"], None, peak.mb, repeats,
+            f"ours with its projection, anomalib's without; {PICKS_TIMED} of its {picks:,} picks were timed"),
+    ]  # fmt: skip
+
+
+def predict_rows(
+    ours: Ours, peer: Peer, folder: Path, photos: Sequence[Sample], scorer: NearestPatches, repeats: int, device: str
+) -> list[Row]:
+    """Scores and maps of photos: anomalib's default batch of one, and the best."""
+    model = peer.fitted(scorer.bank.clone())
+    mine = ours.predict(scorer, photos)
+    theirs = peer.predict(model, folder, BATCH)
+    worst = max(abs(a - b) / b for a, b in zip(mine, theirs, strict=True))
+    contestants: dict[str, Callable[[], int]] = {
+        "ours": lambda: len(ours.predict(scorer, photos)),
+        "1": lambda: len(peer.predict(model, folder, 1)),
+        "16": lambda: len(peer.predict(model, folder, BATCH)),
+        **{f"ceiling {size}": ours.ceiling(scorer, photos, size) for size in (4, BATCH)},
+    }
+    rates = race(contestants, repeats, device)
+    with peak_memory(device) as peak:
+        ours.predict(scorer, photos)
+    share = rates["ours"] / max(rate for name, rate in rates.items() if name.startswith("ceiling"))
+    peer_name, work = "anomalib 2.7 Engine.predict, batch", f"predict, {ours.backbone.name}, {len(photos)} photos"
+    note = (
+        f"a bank of {len(scorer.bank):,} patches; scores differ by at most {100 * worst:.2g}% (theirs resizes floats)"
+    )
+    return [
+        Row(work, f"{peer_name} {size}", device, "images/s", rates["ours"], rates[str(size)],
+            rates["ours"] / rates[str(size)], GOALS[device, size], share, peak.mb, repeats, note)
+        for size in (1, 16)
+    ]  # fmt: skip
+
+
+def growth(ours: Ours, photos: Sequence[Sample], counts: Sequence[int]) -> list[dict[str, float]]:
+    """Seconds of our parts of a fit, and of predict, for growing numbers of photos."""
+    found = []
+    for count in counts:
+        marks = [time.perf_counter()]
+        with torch.inference_mode():
+            features = ours.features(photos[:count])
+            marks.append(time.perf_counter())
+            scorer = ours.method.fitter(features, ours.runner.device)(range(count))
+            marks.append(time.perf_counter())
+        ours.predict(scorer, photos[:count])
+        marks.append(time.perf_counter())
+        network, selection, scoring = (1000 * (b - a) / count for a, b in pairwise(marks))
+        found.append({
+            "photos": count, "bank": len(scorer.bank), "network_ms_a_photo": round(network, 1),
+            "coreset_ms_a_photo": round(selection, 1), "predict_ms_a_photo": round(scoring, 1),
+        })  # fmt: skip
+    return found
+
+
+def peak_of_fit(checkpoint: Path, photos: Sequence[Sample], most: int, side: int) -> float:
+    """The most memory (MB, resident) of a process that fits once on the CPU."""
+    torch.set_num_threads(1)
+    Ours(checkpoint, "cpu", FitConfig(coreset=RATIO, most=most), side).fit(photos)
+    # Not ru_maxrss, in which a new process starts with its parent's.
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+
+
+def memory(checkpoint: Path, photos: Sequence[Sample], counts: Sequence[int], side: int = 330) -> dict[str, object]:
+    """Peaks of fits in processes of their own, with the bound on candidates at counts[0] photos and without any."""
+    patches = (-(-side // 8)) ** 2
+    bound = patches * counts[0] // CANDIDATES
+    peaks: dict[str, list[float]] = {}
+    for name, most in (("bounded", bound), ("unbounded", 50_000)):
+        peaks[name] = []
+        for count in counts:
+            spawned = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, spawned) as process:
+                peaks[name].append(round(process.submit(peak_of_fit, checkpoint, photos[:count], most, side).result()))
+    return {
+        "photos": list(counts), "side": side, "candidates": bound * CANDIDATES, "peak_mb": peaks,
+        "computed": at_full_size(4000, side),
+    }  # fmt: skip
+
+
+def at_full_size(photos: int, side: int) -> dict[str, float]:
+    """GB that the default settings hold at most with wide_resnet50_2, computed: float32 on a CPU, 1,536 channels."""
+    most, deep, projected = FitConfig().most, 4 * 1536, 4 * PROJECTED
+    everything = photos * (-(-side // 8)) ** 2
+    candidates = min(everything, CANDIDATES * most)
+    return {
+        "photos": photos,
+        "without_bound_gb": round(everything * deep / 1e9, 1),
+        "features_gb": round(candidates * deep / 1e9, 1),
+        "projected_twice_and_active_gb": round(candidates * projected * 2.5 / 1e9, 1),
+        "bank_twice_gb": round(2 * most * deep / 1e9, 1),
+    }
+
+
+def measure(names: Sequence[str], count: int, repeats: Sequence[int], root: Path) -> tuple[list[Row], dict[str, Any]]:
+    """All rows and, of the first network, what grows."""
+    device, rows, more = this_device(), [], {}
+    tree = root / "cloth"
+    photos = draw_photos(tree / NORMALS, count)
+    few = photos[: max(4, count // 2)]
+    (tree / TESTS).mkdir(parents=True)
+    for sample in few:
+        (tree / TESTS / sample.path.name).hardlink_to(sample.path)
+    for number, (name, times) in enumerate(zip(names, repeats, strict=True)):
+        torch.manual_seed(0)
+        checkpoint = with_bilinear(wide_resnet(root / name, name))
+        ours = Ours(checkpoint, device)
+        peer = Peer(ours.backbone, root / "anomalib", device)
+        rows += fit_rows(ours, peer, tree, photos, times, device)
+        rows += predict_rows(ours, peer, tree / TESTS, few, ours.fit(photos), times, device)
+        if not number:
+            counts = [count // 4, count // 2, count]
+            more = {"growth": growth(ours, photos, counts), "memory": memory(checkpoint, photos, counts)}
+    return rows, more
+
+
+def main() -> None:
+    """Prints the rows and, where wanted, keeps them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=int, default=50, help="(%(default)s)")
+    parser.add_argument("--networks", nargs="+", default=["resnet18", "wide_resnet50_2"], help="(%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="a trial: resnet18, 12 photos, one repeat")
+    parser.add_argument("--write", action="store_true", help="keep the rows in benchmarks/results")
+    options = parser.parse_args()
+    if options.quick:
+        options.photos, options.networks = 12, ["resnet18"]
+    first, others = (1, 1) if options.quick else (3, 1 if this_device() == "cpu" else 3)
+    repeats = [others if number else first for number in range(len(options.networks))]
+    with tempfile.TemporaryDirectory() as root:
+        rows, more = measure(options.networks, options.photos, repeats, Path(root))
+    for row in rows:
+        print(asdict(row))
+    print(more)
+    if options.write:
+        print(write("anomaly", rows, **more))
+
+
+if __name__ == "__main__":
+    main()

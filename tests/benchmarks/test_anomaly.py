@@ -1,0 +1,50 @@
+"""The parts of the speed benchmark of anomaly do what their rows say, on a small network."""
+
+import pytest
+import torch
+
+from benchmarks.anomaly import SIDE, TESTS, Ours, Peer, at_full_size, draw_photos, growth, predict_rows, with_bilinear
+from tests.full_size import wide_resnet
+
+PATCHES = (SIDE // 8) ** 2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("anomaly")
+
+
+@pytest.fixture(scope="module")
+def photos(folder):
+    return draw_photos(folder / TESTS, 3)
+
+
+@pytest.fixture(scope="module")
+def ours(folder):
+    torch.manual_seed(0)
+    return Ours(with_bilinear(wide_resnet(folder / "resnet10t", "resnet10t")), "cpu")
+
+
+def test_both_fit_a_bank_and_score_alike(ours, photos, folder):
+    peer = Peer(ours.backbone, folder / "anomalib", "cpu")
+    assert peer.fit(folder / TESTS, len(photos), 5) == 3
+    scorer = ours.fit(photos[:2])
+    assert len(scorer.bank) == round(0.1 * 2 * PATCHES)
+    found = ours.predict(scorer, photos)
+    theirs = peer.predict(peer.fitted(scorer.bank.clone()), folder / TESTS, 2)
+    assert found == pytest.approx(theirs, rel=0.05)  # anomalib resizes floats, we bytes
+    rows = predict_rows(ours, peer, folder / TESTS, photos, scorer, 1, "cpu")
+    assert [row.goal for row in rows] == [3.0, 1.5]
+    assert all(row.ours > 0 and row.ratio == row.ours / row.peer_value for row in rows)
+
+
+def test_growth_is_told_for_each_number_of_photos(ours, photos):
+    found = growth(ours, photos, [1, 3])
+    assert [each["photos"] for each in found] == [1, 3]
+    assert [each["bank"] for each in found] == [102, 307]
+
+
+@pytest.mark.parametrize(("photos", "without", "features"), [(100, 1.1, 1.1), (4000, 43.4, 6.1), (8000, 86.7, 6.1)])
+def test_memory_is_bounded_by_the_candidates(photos, without, features):
+    found = at_full_size(photos, 330)
+    assert (found["without_bound_gb"], found["features_gb"]) == (without, features)
