@@ -44,7 +44,7 @@ class Case:
     """Pixels; the real processor has 800."""
     photos: int
     batch: int
-    """Of ours and of the joined prompt; on the CPU 1, where that takes half the time of 2 photos at once."""
+    """Of ours and of the joined prompt; on the CPU 1, at which the latter is fastest."""
     goals: dict[str, float]
     timed: tuple[int, int]
     """Photos and labels by which the pipeline's time is told: it is the same for each."""
