@@ -207,8 +207,10 @@ class Ours:
         return work
 
 
-def fit_rows(ours: Ours, peer: Peer, tree: Path, photos: Sequence[Sample], repeats: int, device: str) -> list[Row]:
-    """Fits without and with the threshold, and the coreset alone."""
+def fit_rows(
+    ours: Ours, peer: Peer, tree: Path, photos: Sequence[Sample], repeats: int, device: str, threshold: bool
+) -> list[Row]:
+    """Fits, without and where wanted with the threshold, and the coreset alone."""
     name, count = ours.backbone.name, len(photos)
     embedding = torch.cat([each.flatten(0, 1) for each in ours.features(photos)]).float().to(ours.runner.device)
     picks = round(RATIO * len(embedding))
@@ -221,15 +223,13 @@ def fit_rows(ours: Ours, peer: Peer, tree: Path, photos: Sequence[Sample], repea
         selections.append(time.perf_counter() - started)
     pick_s, coreset_s = statistics.median(seconds), statistics.median(selections)
     del embedding, pictures
-    rates = race(
-        {
-            "ours": lambda: len(photos) if ours.fit(photos) else 0,
-            "with threshold": partial(ours.fit_with_threshold, tree, photos),
-            "anomalib": partial(peer.fit, tree / NORMALS, count, FEW_PICKS),
-        },
-        repeats,
-        device,
-    )
+    contestants: dict[str, Callable[[], int]] = {
+        "ours": lambda: len(photos) if ours.fit(photos) else 0,
+        "anomalib": partial(peer.fit, tree / NORMALS, count, FEW_PICKS),
+    }
+    if threshold:
+        contestants["with threshold"] = partial(ours.fit_with_threshold, tree, photos)
+    rates = race(contestants, repeats, device)
     with peak_memory(device) as peak:
         ours.fit(photos)
     fewest_s = count / rates["anomalib"]
@@ -238,18 +238,21 @@ def fit_rows(ours: Ours, peer: Peer, tree: Path, photos: Sequence[Sample], repea
         f"anomalib's fit took {fewest_s:.1f} s with {FEW_PICKS} picks; the other {picks - FEW_PICKS:,} at "
         f"{1000 * pick_s:.1f} ms each, timed for {PICKS_TIMED}, were added"
     )
-    work = f"fit, {name}, {count} photos"
-    peer_name = "anomalib 2.7 Engine.fit"
-    return [
-        Row(work, peer_name, device, "images/s", rates["ours"], theirs, rates["ours"] / theirs, GOALS["fit"], None,
+    work, fits = f"fit, {name}, {count} photos", "anomalib 2.7 Engine.fit"
+    rows = [
+        Row(work, fits, device, "images/s", rates["ours"], theirs, rates["ours"] / theirs, GOALS["fit"], None,
             peak.mb, repeats, note),
-        Row(f"{work}, with five held-out fits", peer_name, device, "images/s", rates["with threshold"], theirs,
-            rates["with threshold"] / theirs, None, None, peak.mb, repeats,
-            f"{note}; anomalib does nothing for the five more fits that set our threshold"),
         Row(f"coreset, {name}, {count} photos", "anomalib 2.7 KCenterGreedy", device, "picks/s", picks / coreset_s,
             1 / pick_s, pick_s * picks / coreset_s, GOALS["coreset"], None, peak.mb, repeats,
             f"ours with its projection, anomalib's without; {PICKS_TIMED} of its {picks:,} picks were timed"),
     ]  # fmt: skip
+    if threshold:
+        whole, more = rates["with threshold"], "anomalib does nothing for the five more fits that set our threshold"
+        work = f"{work}, with five held-out fits"
+        rows.append(
+            Row(work, fits, device, "images/s", whole, theirs, whole / theirs, None, None, peak.mb, repeats, more)
+        )
+    return rows
 
 
 def predict_rows(
@@ -311,13 +314,13 @@ def peak_of_fit(checkpoint: Path, photos: Sequence[Sample], most: int, side: int
 
 
 def memory(checkpoint: Path, photos: Sequence[Sample], counts: Sequence[int], side: int = 330) -> dict[str, object]:
-    """Peaks of fits in processes of their own, with the bound on candidates at counts[0] photos and without any."""
+    """Peaks of fits in processes of their own: where counts[0] photos have all the candidates, and without a bound."""
     patches = (-(-side // 8)) ** 2
     bound = patches * counts[0] // CANDIDATES
     peaks: dict[str, list[float]] = {}
-    for name, most in (("bounded", bound), ("unbounded", 50_000)):
+    for name, most, measured in (("bounded", bound, counts), ("unbounded", FitConfig().most, counts[-1:])):
         peaks[name] = []
-        for count in counts:
+        for count in measured:
             spawned = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(1, spawned) as process:
                 peaks[name].append(round(process.submit(peak_of_fit, checkpoint, photos[:count], most, side).result()))
@@ -346,7 +349,7 @@ def measure(names: Sequence[str], count: int, repeats: Sequence[int], root: Path
     device, rows, more = this_device(), [], {}
     tree = root / "cloth"
     photos = draw_photos(tree / NORMALS, count)
-    few = photos[: max(4, count // 2)]
+    few = photos[: max(4, count // 3)]
     (tree / TESTS).mkdir(parents=True)
     for sample in few:
         (tree / TESTS / sample.path.name).hardlink_to(sample.path)
@@ -355,7 +358,7 @@ def measure(names: Sequence[str], count: int, repeats: Sequence[int], root: Path
         checkpoint = with_bilinear(wide_resnet(root / name, name))
         ours = Ours(checkpoint, device)
         peer = Peer(ours.backbone, root / "anomalib", device)
-        rows += fit_rows(ours, peer, tree, photos, times, device)
+        rows += fit_rows(ours, peer, tree, photos, times, device, threshold=not number)
         rows += predict_rows(ours, peer, tree / TESTS, few, ours.fit(photos), times, device)
         if not number:
             counts = [count // 4, count // 2, count]
