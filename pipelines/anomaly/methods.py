@@ -17,7 +17,7 @@ class FitConfig:
     coreset: float = 0.1
     """PatchCore: the share of all normal patches that the bank keeps (above 0, to 1)."""
     most: int = 50_000
-    """PatchCore: patches that the bank keeps at most; it chooses among 20 times as many, an equal share of each image."""
+    """PatchCore: patches that the bank keeps at most; it chooses from 20 times as many, as many of each image."""
     neighbours: int = 9
     """PatchCore: patches of the bank by which an image's score is weighted; 1 is no weighting."""
     dimensions: int = 100
