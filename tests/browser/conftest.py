@@ -35,10 +35,14 @@ class Heard:
     """Addresses elsewhere that the page asked for."""
 
     def console(self, message: ConsoleMessage) -> None:
-        """Keeps an error. Streamlit itself looks for its server below a page's address before it looks at the root."""
-        url = message.location.get("url", "")
-        if message.type == "error" and not re.fullmatch(r"http://[^/]+/\w+/_stcore/(health|host-config)", url):
-            self.errors.append(f"{message.text} ({url})")
+        """Keeps an error, but for two that nobody sees.
+
+        Streamlit itself looks for its server below a page's address before it looks at the root, and a picture that was
+        replaced or left meanwhile is gone when the browser asks for it.
+        """
+        said = f"{message.text} ({message.location.get('url', '')})"
+        if message.type == "error" and not re.search(r"/\w+/_stcore/(health|host-config)|/media/", said):
+            self.errors.append(said)
 
     def request(self, request: Request) -> None:
         """Keeps an address of another host."""

@@ -38,10 +38,10 @@ def open_page(folder):
 
         page()
 
-    def open_page(part, **query):
+    def open_page(part, lang="ko"):
         app = AppTest.from_function(script, default_timeout=180)
-        for key, value in {"part": part, **query}.items():
-            app.query_params[key] = value
+        app.query_params["part"] = part
+        app.session_state["lang"] = lang  # as the switch above every page says it
         app.run()
         assert not app.exception
         return app
