@@ -156,7 +156,9 @@ class Serving:
             for outcome in self.runner.run(model, items, stage, journal=False, progress=False):
                 asked.popleft().answers.put(outcome)
         except BaseException as error:  # this thread has to live on
-            for job in asked:
+            with self._changed:  # also those who were not come to: asked again, it would only fail again
+                failed = {*asked, *(job for job in self._jobs if job.model is model)}
+            for job in failed:
                 job.left = True
                 job.answers.put(error)
 

@@ -1,6 +1,5 @@
 """Shows what a search found: pages of photos, each with why it is there, and a large view."""
 
-import io
 from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
@@ -8,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
-from pipelines.core.errors import ImageError
 from pipelines.demo.album_query import Found, Query
 from pipelines.demo.album_state import ALL, PAGE, add_condition, ask_like, first_page
 from pipelines.demo.album_texts import counts_said, details, marked_markdown
 from pipelines.demo.language import plain, say
+from pipelines.demo.pictures import smaller
 
 if TYPE_CHECKING:  # they import torch
     from pipelines.search.album import Album
@@ -154,16 +153,5 @@ def _show_large(match: "Match", album: "Album") -> None:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _large(path: Path) -> bytes | None:
-    """A large JPEG of a photo, turned as a person sees it; None where its file is gone or damaged."""
-    from PIL import Image
-
-    from pipelines.core.decode import decode
-
-    try:
-        picture = Image.fromarray(decode(path).permute(1, 2, 0).numpy())
-    except ImageError:
-        return None
-    picture.thumbnail((LARGE, LARGE))
-    data = io.BytesIO()
-    picture.save(data, "JPEG", quality=90)
-    return data.getvalue()
+    """A large JPEG of a photo; None where its file is gone or damaged."""
+    return smaller(path, LARGE)

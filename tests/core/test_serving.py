@@ -117,6 +117,20 @@ def test_a_network_that_breaks_is_told_to_who_asked_and_the_next_is_served(servi
     assert asked(serving, Doubling(), [1])[0].result == 2
 
 
+def test_a_network_that_does_not_even_fit_is_told_to_all_who_ask_and_the_next_is_served(serving):
+    class TooLarge(nn.Identity):
+        def to(self, *_args):
+            raise MemoryError("no room")
+
+    model = Doubling()
+    model.module = TooLarge()
+    with ThreadPoolExecutor(2) as pool:
+        for visit in [pool.submit(asked, serving, model, [1]) for _ in range(2)]:
+            with pytest.raises(MemoryError, match="no room"):
+                visit.result(timeout=30)
+    assert asked(serving, Doubling(), [1])[0].result == 2
+
+
 def test_who_goes_away_is_not_worked_for_any_longer(serving):
     model = Doubling(seconds=0.05)
     outcomes = Runner(QUIET, service=serving).run(model, range(4000))
