@@ -12,8 +12,8 @@ _multiplied = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if _built_in 
 class FastLinear(nn.Module):
     """The same layer with the same parameters; float32 on the CPU goes to oneDNN.
 
-    PyTorch gives float32 products to MKL, which does without AVX-512 on AMD's processors: 95 GFLOP/s where oneDNN has
-    207 on one core of an EPYC, for a vision transformer's layers. Both add in float32, in another order.
+    PyTorch gives float32 products to MKL, which does without AVX-512 on AMD's processors and takes about twice as long
+    there for a vision transformer's layers. Both add in float32, in another order.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
