@@ -113,13 +113,16 @@ def this_device() -> str:
     return "gpu" if torch.cuda.is_available() else "cpu"
 
 
-def write(name: str, rows: Sequence[Row], folder: Path = RESULTS) -> Path:
-    """Keeps the rows of a benchmark, in place of those of the same device, with the machine, versions and commit."""
+def write(name: str, rows: Sequence[Row], folder: Path = RESULTS, **more: object) -> Path:
+    """Keeps the rows of a benchmark and what `more` it found, in place of those of the same device.
+
+    The machine, versions and commit are kept beside them.
+    """
     path = folder / f"speed_{name}.json"
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
     devices = {row.device for row in rows}
     runs = [run for run in kept["runs"] if not devices & {row["device"] for row in run["rows"]}]
-    runs.append({"machine": machine(), "rows": [asdict(row) for row in rows]})
+    runs.append({"machine": machine(), "rows": [asdict(row) for row in rows], **more})
     path.write_text(json.dumps({"runs": runs}, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     return path
 

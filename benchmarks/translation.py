@@ -17,9 +17,10 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from benchmarks import rows
 from mini import world
 from pipelines.caption.pipeline import translated
+from pipelines.core.batch_model import Outcome
 from pipelines.core.batches import AUTO_MOST
 from pipelines.core.images import Sample
-from pipelines.core.runner import Outcome, Runner, RunnerConfig
+from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.core.translate import Translator
 from tests import full_size
 

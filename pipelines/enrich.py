@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.caption.settings import CaptionConfig
+from pipelines.core.batch_model import Outcome
 from pipelines.core.config import add_flags, given_flags, load_config
 from pipelines.core.images import Sample
 from pipelines.core.lexicon import clean
-from pipelines.core.runner import Outcome, Runner
+from pipelines.core.runner import Runner
 from pipelines.core.stopping import Stop, seconds_of
 from pipelines.detect.settings import DetectConfig, run_prompts
 from pipelines.search.album import Album, Row, writing

@@ -10,11 +10,11 @@ from pipelines.anomaly.backbone import Backbone
 from pipelines.anomaly.methods import FitConfig, Method, Scorer
 from pipelines.anomaly.padim import Padim
 from pipelines.anomaly.patchcore import PatchCore
+from pipelines.core.batch_model import Batch
 from pipelines.core.decode import decode
 from pipelines.core.errors import ConfigError, InputError
 from pipelines.core.images import Sample
 from pipelines.core.preprocess import normalise, resize
-from pipelines.core.runner import Batch
 
 METHODS: dict[str, Callable[[FitConfig, Backbone], Method]] = {"patchcore": PatchCore, "padim": Padim}
 """The methods by the name that the settings know them by."""

@@ -18,10 +18,11 @@ from pipelines.anomaly.maps import map_path, write_map
 from pipelines.anomaly.models import Anomaly, AnomalyDetector, Fitted, PatchExtractor, load_method
 from pipelines.anomaly.settings import AnomalyConfig, fields
 from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, split
+from pipelines.core.batch_model import Outcome
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
 from pipelines.core.images import Sample
-from pipelines.core.runner import Outcome, Runner
+from pipelines.core.runner import Runner
 from pipelines.core.submission import Row, check_writable
 from pipelines.core.unfinished import files_state
 

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from transformers import AutoModelForImageTextToText, AutoProcessor, BlipForConditionalGeneration, BlipProcessor
 
 from pipelines.caption.blip_attention import BeamCache, install
+from pipelines.core.batch_model import Batch, BatchModel
 from pipelines.core.decode import decode
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.images import Sample
 from pipelines.core.linear import speed_up
 from pipelines.core.preprocess import normalise, resize, spec_of_processor
 from pipelines.core.pretrained import load_network, load_processor
-from pipelines.core.runner import Batch, BatchModel
 
 
 class Captioner(BatchModel[Sample, str], Protocol):

@@ -12,8 +12,9 @@ from pipelines.caption.settings import CaptionConfig, fields
 from pipelines.caption.style import Style, restyle
 from pipelines.caption.translate import translate_distinct
 from pipelines.core import checkpoints
+from pipelines.core.batch_model import BatchModel, Outcome
 from pipelines.core.images import Sample
-from pipelines.core.runner import BatchModel, Outcome, Runner
+from pipelines.core.runner import Runner
 from pipelines.core.submission import Row
 from pipelines.core.translate import Translator
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from pipelines.core.runner import BatchModel, Outcome, Runner
+from pipelines.core.batch_model import BatchModel, Outcome
+from pipelines.core.runner import Runner
 
 
 def translate_distinct(

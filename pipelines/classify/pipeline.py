@@ -15,13 +15,14 @@ from pipelines.classify.models import Classified, Classifier, LabelTexts, scale_
 from pipelines.classify.settings import ClassifyConfig, fields
 from pipelines.classify.templates import phrases, spelled_out
 from pipelines.core import checkpoints
+from pipelines.core.batch_model import Outcome
 from pipelines.core.clip import load_clip
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
 from pipelines.core.images import Sample
 from pipelines.core.lexicon import has_hangul, look_up, read_lexicon
 from pipelines.core.queries import Queries
-from pipelines.core.runner import Outcome, Runner
+from pipelines.core.runner import Runner
 from pipelines.core.submission import Row, check_writable, write_whole
 
 SHOWN = 20

@@ -10,11 +10,11 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
+from pipelines.core.batch_model import Batch
 from pipelines.core.decode import decode
 from pipelines.core.images import Sample
 from pipelines.core.preprocess import normalise, resize, spec_of_processor
 from pipelines.core.pretrained import load_network, load_processor
-from pipelines.core.runner import Batch
 
 ARCHITECTURES = ("clip", "siglip", "siglip2")
 DTYPES = frozenset({torch.float32, torch.float16})

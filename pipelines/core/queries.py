@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from pipelines.core import checkpoints
+from pipelines.core.batch_model import BatchModel
 from pipelines.core.clip import ClipTexts
 from pipelines.core.config import TranslationConfig
 from pipelines.core.errors import InputError, StoppedError
 from pipelines.core.lexicon import has_hangul
-from pipelines.core.runner import BatchModel, Runner
+from pipelines.core.runner import Runner
 from pipelines.core.translate import Translator
 
 FEW = 16

@@ -7,63 +7,24 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Si
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
+from pipelines.core.batch_model import Batch, BatchModel, Outcome
 from pipelines.core.batches import AUTO_START, BatchSize, Group, groups
 from pipelines.core.config import schema
 from pipelines.core.errors import ConfigError
 from pipelines.core.journal import Journal
+from pipelines.core.service import Service, Watch
 from pipelines.core.stopping import Stop, seconds_of
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Made = TypeVar("Made")
-_Item = TypeVar("_Item", contravariant=True)
-_Result = TypeVar("_Result", covariant=True)
-
-Batch = dict[str, Any]
-"""What `prepare` makes and `predict` takes: tensors with the batch first, and whatever else belongs to the items."""
-
-
-class BatchModel(Protocol[_Item, _Result]):
-    """A network. `prepare` runs in worker threads on the CPU, `predict` on the device in inference mode.
-
-    A model may also have `shape_key(item) -> Hashable`: only items of equal key then share a batch.
-    """
-
-    module: nn.Module
-    """Moved to the Runner's device and dtype before the first batch."""
-    dtypes: frozenset[torch.dtype]
-    """The dtypes in which the network is known to give right results; float32 is always among them."""
-
-    def prepare(self, items: Sequence[_Item], /) -> Batch:
-        """CPU tensors (B, ...) of the items. Raises for an item that cannot be read."""
-        ...
-
-    def predict(self, batch: Batch, /) -> Sequence[_Result]:
-        """One result per item, in order."""
-        ...
-
-
-@dataclass(frozen=True)
-class Outcome(Generic[Item, Result]):
-    """What became of one item: a result, or the reason why there is none."""
-
-    item: Item
-    result: Result | None
-    error: str = ""
-    reached: bool = True
-    """False where the run stopped before it came to the item."""
-
-    @property
-    def ok(self) -> bool:
-        """True where there is a result."""
-        return not self.error
 
 
 @schema
@@ -116,33 +77,6 @@ class StageReport:
     def items_per_second(self) -> float:
         """Items a second of wall time that this run worked on, failures among them."""
         return (self.items - self.resumed) / self.seconds if self.seconds else 0.0
-
-
-Watch = Callable[[str, int, int | None], None]
-"""Told how far a run is: its stage, how many items are done, of how many."""
-
-
-class Service(Protocol):
-    """What has the device for several Runners: it runs their networks, and keeps them loaded."""
-
-    def run(
-        self,
-        model: BatchModel[Item, Result],
-        items: Sequence[Item],
-        stage: str,
-        stop: Stop,
-        waiting: Callable[[], None],
-    ) -> Iterator[Outcome[Item, Result]]:
-        """One Outcome per item, in order; `waiting` is called now and then before each."""
-        ...
-
-    def alone(self, make: Callable[[], Made]) -> Made:
-        """What `make` gives, called while no network runs."""
-        ...
-
-    def load(self, make: "partial[Made]") -> Made:
-        """What `make` gives; an equal call before may have given it already."""
-        ...
 
 
 LOOK_AHEAD = 2  # batches that wait prepared for each worker: bounds memory whatever the number of images

@@ -15,8 +15,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
+from pipelines.core.batch_model import BatchModel, Outcome
 from pipelines.core.pretrained import shared_networks
-from pipelines.core.runner import BatchModel, Outcome, Runner, RunnerConfig
+from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.core.stopping import Stop
 
 Item = TypeVar("Item")

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
+from pipelines.core.batch_model import Outcome
 from pipelines.core.checkpoints import file_hash
 from pipelines.core.config import DataConfig
 from pipelines.core.errors import StoppedError, SubmissionError
 from pipelines.core.images import Sample, id_column, read_table
-from pipelines.core.runner import Outcome
 
 Value = str | int | float
 Row = Mapping[str, Value]

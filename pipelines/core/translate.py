@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
+from pipelines.core.batch_model import Batch
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.linear import speed_up
 from pipelines.core.pretrained import load_network, load_processor
-from pipelines.core.runner import Batch
 
 
 class Translator:

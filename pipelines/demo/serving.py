@@ -16,7 +16,8 @@ from pipelines.core.errors import SuiteError
 from pipelines.demo.settings import demo_config
 
 if TYPE_CHECKING:  # torch takes seconds
-    from pipelines.core.runner import Runner, RunnerConfig, Watch
+    from pipelines.core.runner import Runner, RunnerConfig
+    from pipelines.core.service import Watch
     from pipelines.core.serving import Serving
 
 MOST_KEPT = 32

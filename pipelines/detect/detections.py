@@ -7,8 +7,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from pipelines.core.batch_model import BatchModel
 from pipelines.core.images import Sample
-from pipelines.core.runner import BatchModel
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from torch import Tensor
 from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
 from transformers.models.grounding_dino.modeling_grounding_dino import SPECIAL_TOKENS
 
+from pipelines.core.batch_model import Batch
 from pipelines.core.decode import decode, image_size
 from pipelines.core.errors import CheckpointError, ConfigError, InputError
 from pipelines.core.lexicon import check_latin, clean
 from pipelines.core.linear import speed_up
 from pipelines.core.preprocess import bucket, normalise, pad, resize, spec_of_processor, to_source_xyxy
 from pipelines.core.pretrained import load_network, load_processor
-from pipelines.core.runner import Batch
 from pipelines.detect.detections import Detections, Detector, Query, common_classes
 from pipelines.detect.forward import Seen, Words, find, make_faster, read, see
 from pipelines.detect.yolo import Yolo

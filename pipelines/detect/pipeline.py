@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from pipelines.core import checkpoints
+from pipelines.core.batch_model import Outcome
 from pipelines.core.errors import InputError
 from pipelines.core.extras import Extras
 from pipelines.core.images import Sample
 from pipelines.core.lexicon import clean, read_lexicon
-from pipelines.core.runner import Outcome, Runner
+from pipelines.core.runner import Runner
 from pipelines.core.submission import Row, check_writable
 from pipelines.core.translate import Translator
 from pipelines.detect.boxes import BoxFile

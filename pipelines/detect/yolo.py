@@ -18,10 +18,10 @@ import torch
 from safetensors.torch import load_model
 from torch import Tensor
 
+from pipelines.core.batch_model import Batch
 from pipelines.core.decode import decode, image_size
 from pipelines.core.errors import CheckpointError, InputError
 from pipelines.core.preprocess import PreprocessSpec, ShortestEdge, bucket, normalise, pad, resize, to_source_xyxy
-from pipelines.core.runner import Batch
 from pipelines.detect.detections import Detections, Query, common_classes
 
 MODEL_TYPE = "ultralytics"

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pipelines.core.batch_model import Batch
 from pipelines.core.checkpoints import file_hash
 from pipelines.core.clip import ClipImages
 from pipelines.core.errors import ImageError
 from pipelines.core.preprocess import resize
-from pipelines.core.runner import Batch
 from pipelines.search.album import FileState
 from pipelines.search.photos import Details, least_side, read_photo
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core import checkpoints
+from pipelines.core.batch_model import Outcome
 from pipelines.core.clip import load_clip
 from pipelines.core.errors import InputError
 from pipelines.core.images import list_images
-from pipelines.core.runner import Outcome, Runner
+from pipelines.core.runner import Runner
 from pipelines.search.album import About, Album, Row, make_album, open_album, writing
 from pipelines.search.approximate import make_index, wants_index
 from pipelines.search.embedding import PhotoFile, PhotoReader, Reading, photo_id

@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from pipelines.core import checkpoints
+from pipelines.core.batch_model import BatchModel, Outcome
 from pipelines.core.clip import load_clip
 from pipelines.core.config import DataConfig
 from pipelines.core.errors import ConfigError, InputError
 from pipelines.core.images import Sample, read_samples, read_table
 from pipelines.core.queries import Queries
-from pipelines.core.runner import BatchModel, Outcome, Runner
+from pipelines.core.runner import Runner
 from pipelines.core.submission import check_writable, content_hash, write_record, write_whole
 from pipelines.search.exact import Found, most_similar
 from pipelines.search.settings import SearchConfig

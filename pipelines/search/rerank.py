@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BlipForImageTextRetrieval, BlipProcessor
 
+from pipelines.core.batch_model import Batch, BatchModel
 from pipelines.core.clip import load_clip
 from pipelines.core.errors import ConfigError
 from pipelines.core.preprocess import PreprocessSpec, normalise, resize, spec_of_processor
 from pipelines.core.pretrained import load_network, load_processor
-from pipelines.core.runner import Batch, BatchModel, Runner
+from pipelines.core.runner import Runner
 from pipelines.search.embedding import photo_path
 from pipelines.search.nearest import Match
 from pipelines.search.photos import least_side, read_photo

@@ -7,10 +7,11 @@ from torch import nn
 
 from pipelines.caption.pipeline import Caption, CaptionPipeline, translated
 from pipelines.caption.settings import CaptionConfig, samples
+from pipelines.core.batch_model import Outcome
 from pipelines.core.config import DataConfig, load_config
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.images import Sample
-from pipelines.core.runner import Outcome, Runner, RunnerConfig
+from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.core.submission import read_schema, write_submission
 
 RUNNER = RunnerConfig(batch=3, precision="fp32", device="cpu", progress=False, workers=2)

@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import nn
 
+from pipelines.core.batch_model import Batch
 from pipelines.core.batches import AUTO_MOST, BatchSize
 from pipelines.core.errors import ConfigError, ImageError
 from pipelines.core.journal import Journal
-from pipelines.core.runner import Batch, Runner, RunnerConfig
+from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.core.stopping import MARGIN, Stop
 
 

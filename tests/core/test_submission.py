@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipelines.core.batch_model import Outcome
 from pipelines.core.config import DataConfig
 from pipelines.core.errors import StoppedError, SubmissionError
 from pipelines.core.images import Sample
-from pipelines.core.runner import Outcome
 from pipelines.core.submission import (
     SubmissionSchema,
     check_writable,

@@ -12,10 +12,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from pipelines.core.batch_model import Batch
 from pipelines.core.decode import decode
 from pipelines.core.images import Sample
 from pipelines.core.preprocess import PreprocessSpec, Squash, resize
-from pipelines.core.runner import Batch, Runner, RunnerConfig
+from pipelines.core.runner import Runner, RunnerConfig
 
 SMALL = Path(__file__).parents[2] / "mini/world.png"
 

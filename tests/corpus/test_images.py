@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.core.batch_model import Outcome
 from pipelines.core.config import DataConfig
 from pipelines.core.decode import LARGE_PIXELS, MAX_PIXELS
 from pipelines.core.images import Sample, list_images, read_samples
-from pipelines.core.runner import Outcome, Runner, RunnerConfig
+from pipelines.core.runner import Runner, RunnerConfig
 from tests.corpus.images import IMAGES, photo
 from tests.corpus.peak import Colours
 

@@ -1,0 +1,52 @@
+"""What the Runner runs, a network over items, and what it says of each item."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from torch import nn
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_Item = TypeVar("_Item", contravariant=True)
+_Result = TypeVar("_Result", covariant=True)
+
+Batch = dict[str, Any]
+"""What `prepare` makes and `predict` takes: tensors with the batch first, and whatever else belongs to the items."""
+
+
+class BatchModel(Protocol[_Item, _Result]):
+    """A network. `prepare` runs in worker threads on the CPU, `predict` on the device in inference mode.
+
+    A model may also have `shape_key(item) -> Hashable`: only items of equal key then share a batch.
+    """
+
+    module: nn.Module
+    """Moved to the Runner's device and dtype before the first batch."""
+    dtypes: frozenset[torch.dtype]
+    """The dtypes in which the network is known to give right results; float32 is always among them."""
+
+    def prepare(self, items: Sequence[_Item], /) -> Batch:
+        """CPU tensors (B, ...) of the items. Raises for an item that cannot be read."""
+        ...
+
+    def predict(self, batch: Batch, /) -> Sequence[_Result]:
+        """One result per item, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Item, Result]):
+    """What became of one item: a result, or the reason why there is none."""
+
+    item: Item
+    result: Result | None
+    error: str = ""
+    reached: bool = True
+    """False where the run stopped before it came to the item."""
+
+    @property
+    def ok(self) -> bool:
+        """True where there is a result."""
+        return not self.error
