@@ -8,14 +8,16 @@ import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import torch
+
+from pipelines.core.batch_model import Batch, BatchModel, Item, Result
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ["torch", "torchvision", "transformers", "anomalib", "timm"]
@@ -47,6 +49,10 @@ class Row:
     repeats: int
     note: str = ""
     """What else a reader has to know, such as a share of the peer's work that was timed and scaled."""
+    rest: str = ""
+    """Where the time of ours went, measured: what `rest` says of a run."""
+    lever: str = ""
+    """What to try next, in words without figures; shown where the goal is missed."""
 
 
 @dataclass
@@ -106,6 +112,53 @@ def race(contestants: Mapping[str, Contestant], repeats: int, device: str) -> di
                 torch.cuda.synchronize()
             rates[name].append(items / (time.perf_counter() - started))
     return {name: statistics.median(each) for name, each in rates.items()}
+
+
+class Timed(Generic[Item, Result]):
+    """A network that adds up the wall seconds spent in it; a Runner takes it in the place of the network.
+
+    What `prepare` takes is the sum over worker threads, which prepare several batches at once, beside `predict`.
+    `predict` ends when its results are on the CPU, so its seconds are those of the device, too.
+    """
+
+    def __init__(self, model: BatchModel[Item, Result]) -> None:
+        self.model, self.module, self.dtypes = model, model.module, model.dtypes
+        self.shape_key: Callable[[Item], Hashable] = getattr(model, "shape_key", lambda _: None)
+        self.prepare_s = self.predict_s = 0.0
+        self._lock = threading.Lock()
+
+    def prepare(self, items: Sequence[Item]) -> Batch:
+        """What the network prepares."""
+        started = time.perf_counter()
+        batch = self.model.prepare(items)
+        with self._lock:
+            self.prepare_s += time.perf_counter() - started
+        return batch
+
+    def predict(self, batch: Batch) -> Sequence[Result]:
+        """What the network predicts."""
+        started = time.perf_counter()
+        results = self.model.predict(batch)
+        self.predict_s += time.perf_counter() - started
+        return results
+
+
+def rest(timed: Timed[Any, Any], items: int, seconds: float, item: str = "photo", made: str = "files to pixels") -> str:
+    """What an item costs: `seconds` is the wall time of the run over `items` in which `timed` was the network.
+
+    `made` says what `prepare` does.
+    """
+    whole, network, threads = (1000 * each / items for each in (seconds, timed.predict_s, timed.prepare_s))
+    outside = max(whole - network, 0.0)
+    return (
+        f"of {figure(whole)} ms a {item} {figure(network)} in the network, {figure(outside)} outside it; "
+        f"{made} take {figure(threads)} in threads beside it"
+    )
+
+
+def figure(value: float) -> str:
+    """Three figures are all that a noisy machine gives."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def this_device() -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.rows import figure
+
 
 def rows(run: Mapping[str, Any]) -> Iterator[str]:
     """A line a row of one run of a benchmark."""
@@ -15,7 +17,7 @@ def rows(run: Mapping[str, Any]) -> Iterator[str]:
         share = "" if row["ceiling_share"] is None else f"{row['ceiling_share']:.2f}"
         met = "" if row["goal"] is None else "met" if row["ratio"] >= row["goal"] else "**missed**"
         yield (
-            f"| {row['work']} | {row['peer']} | {_rate(row['ours'])} {row['unit']} | {_rate(row['peer_value'])} "
+            f"| {row['work']} | {row['peer']} | {figure(row['ours'])} {row['unit']} | {figure(row['peer_value'])} "
             f"| {row['ratio']:.1f} | {goal} | {share} | {row['peak_mb']:,.0f} MB | {met} |"
         )
 
@@ -40,8 +42,3 @@ def table(results: Path) -> str:
             title = f"### {path.stem.removeprefix('speed_').capitalize()}, {device}"
             parts.append("\n".join([title, "", *rows(run), "", *notes(run)]) + "\n")
     return "\n".join(parts)
-
-
-def _rate(value: float) -> str:
-    """Three figures are all that a noisy machine gives."""
-    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"

@@ -2,12 +2,14 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from benchmarks import rows
 from benchmarks.speed_table import table
+from pipelines.core.runner import Runner, RunnerConfig
 
 
 def row(work="caption", ratio=2.0, goal=1.5, device="cpu", note=""):
@@ -37,6 +39,41 @@ def test_the_peak_of_memory_is_seen():
         time.sleep(0.1)
     assert peak.mb - before > 150
     assert held.sum() > 0
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_a_timed_network_gives_what_the_network_gives(keyed):
+    class Slow:
+        module, dtypes = torch.nn.Identity(), frozenset({torch.float32})
+
+        def prepare(self, items):
+            time.sleep(0.05)
+            return {"numbers": torch.tensor(items)}
+
+        def predict(self, batch):
+            time.sleep(0.1)
+            return (2 * batch["numbers"]).tolist()
+
+    class Keyed(Slow):
+        def shape_key(self, item):
+            return item % 2
+
+    timed = rows.Timed(Keyed() if keyed else Slow())
+    outcomes = list(Runner(RunnerConfig(device="cpu", batch=2, progress=False)).run(timed, [1, 2, 3, 4]))
+    assert [outcome.result for outcome in outcomes] == [2, 4, 6, 8]
+    assert timed.shape_key(3) == (1 if keyed else None)
+    assert 0.1 <= timed.prepare_s < 0.3 and 0.2 <= timed.predict_s < 0.4
+
+
+def test_a_run_says_where_its_time_went():
+    timed = rows.Timed(SimpleNamespace(module=None, dtypes=frozenset()))
+    timed.predict_s, timed.prepare_s = 2.8, 0.45
+    assert rows.rest(timed, 1, 12.345).startswith("of 12,345 ms a photo 2,800 in the network, 9,545 outside it")
+    said = "of 310 ms a photo 280 in the network, 30 outside it; files to pixels take 45 in threads beside it"
+    assert rows.rest(timed, 10, 3.1) == said
+    assert rows.rest(timed, 10, 2.7, "text", "tokens").endswith(
+        "a text 280 in the network, 0 outside it; tokens take 45 in threads beside it"
+    )
 
 
 def test_a_run_replaces_that_of_its_device_and_no_other(tmp_path):
