@@ -152,7 +152,7 @@ def rest(timed: Timed[Any, Any], items: int, seconds: float, item: str = "photo"
     outside = max(whole - network, 0.0)
     return (
         f"of {figure(whole)} ms a {item} {figure(network)} in the network, {figure(outside)} outside it; "
-        f"{made} take {figure(threads)} in threads beside it"
+        f"{made} take {figure(threads)} in threads, beside it but for the first batch"
     )
 
 
@@ -167,15 +167,15 @@ def this_device() -> str:
 
 
 def write(name: str, rows: Sequence[Row], folder: Path = RESULTS, **more: object) -> Path:
-    """Keeps the rows of a benchmark and what `more` it found, in place of those of the same device.
+    """Keeps the rows of a benchmark and what `more` it found, in place of those of the same device."""
+    return keep(folder / f"speed_{name}.json", rows[0].device, rows=[asdict(row) for row in rows], **more)
 
-    The machine, versions and commit are kept beside them.
-    """
-    path = folder / f"speed_{name}.json"
+
+def keep(path: Path, device: str, **found: object) -> Path:
+    """Keeps what one run on a device found, with the machine, versions and commit, in place of what that device had."""
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
-    devices = {row.device for row in rows}
-    runs = [run for run in kept["runs"] if not devices & {row["device"] for row in run["rows"]}]
-    runs.append({"machine": machine(), "rows": [asdict(row) for row in rows], **more})
+    runs = [run for run in kept["runs"] if run["device"] != device]
+    runs.append({"device": device, "machine": machine(), **found})
     path.write_text(json.dumps({"runs": runs}, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     return path
 

@@ -69,10 +69,10 @@ def test_a_run_says_where_its_time_went():
     timed = rows.Timed(SimpleNamespace(module=None, dtypes=frozenset()))
     timed.predict_s, timed.prepare_s = 2.8, 0.45
     assert rows.rest(timed, 1, 12.345).startswith("of 12,345 ms a photo 2,800 in the network, 9,545 outside it")
-    said = "of 310 ms a photo 280 in the network, 30 outside it; files to pixels take 45 in threads beside it"
+    said = "of 310 ms a photo 280 in the network, 30 outside it; files to pixels take 45 in threads, beside it but for the first batch"
     assert rows.rest(timed, 10, 3.1) == said
     assert rows.rest(timed, 10, 2.7, "text", "tokens").endswith(
-        "a text 280 in the network, 0 outside it; tokens take 45 in threads beside it"
+        "a text 280 in the network, 0 outside it; tokens take 45 in threads, beside it but for the first batch"
     )
 
 
