@@ -1,15 +1,18 @@
 """Speed of captioning, from JPEG files to English captions, against the plain ways to run BLIP.
 
 Peers: Pillow, Hugging Face's processor and `generate` one photo after the other in float32, as the model's card shows
-it; and the same in batches, in each dtype that the device is good at. All write captions of equal length, TOKENS, with
-the same number of beams, by a network of BLIP-base's size with random weights. Photos are drawn, of 12 megapixels.
+it; and the same in batches, in our dtype and in those that the device is good at and our captioner does not allow. All
+write captions of equal length, TOKENS, with the same number of beams, by a network of BLIP-base's size with random
+weights. Photos are drawn, of 12 megapixels.
 """
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence, Sized
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 from PIL import Image
@@ -18,6 +21,7 @@ from transformers import BlipForConditionalGeneration, BlipProcessor
 from benchmarks import rows
 from benchmarks.indexing import draw_photos
 from pipelines.caption.models import BlipCaptioner
+from pipelines.core.batch_model import BatchModel
 from pipelines.core.images import Sample, list_images
 from pipelines.core.runner import Runner, RunnerConfig
 from tests import full_size
@@ -28,11 +32,22 @@ PHOTOS = {"cpu": 4, "gpu": 256}
 BATCH = {"cpu": 4, "gpu": 64}
 BEST_BATCH = {"cpu": 4, "gpu": 64}
 """For the network alone."""
-DTYPES = {"cpu": (torch.float32, torch.bfloat16), "gpu": (torch.float16,)}
+Precision = Literal["fp32", "fp16", "bf16"]
+PRECISIONS: dict[str, dict[Precision, torch.dtype]] = {
+    "cpu": {"fp32": torch.float32, "bf16": torch.bfloat16},
+    "gpu": {"fp16": torch.float16},
+}
+"""What the device is good at; ours runs in those that the captioner allows, the first of them the usual one."""
+LOOP = "one by one, float32"
 GOALS = {"cpu": {"one by one": 4.0, "in batches": 1.5}, "gpu": {"one by one": 40.0, "in batches": 3.0}}
 ONE_BY_ONE = {"cpu": 1, "gpu": 16}
 """Photos that the loop is timed on: it takes as long for each, and longest of all."""
 BFLOAT16_NOTE = "captions in bfloat16 are not always those of float32; ours are float32, equal token for token"
+LEVERS = {
+    torch.float32: "bfloat16, for those who accept that a caption in it now and then is another",
+    torch.bfloat16: "weights of eight bits for the decoder, which reads them all for every token",
+    torch.float16: "the decoder's step as a CUDA graph, so that the device does not wait for its launches",
+}
 
 
 class Plain:
@@ -55,59 +70,89 @@ class Plain:
         return said
 
 
+class Ours:
+    """The captioner of the pipeline."""
+
+    def __init__(self, checkpoint: Path, beams: int, batch: int, precision: Precision) -> None:
+        self.captioner = BlipCaptioner(checkpoint, beams=beams, min_tokens=TOKENS, max_tokens=TOKENS)
+        self.runner = Runner(RunnerConfig(batch=batch, precision=precision, progress=False))
+        self.dtype = self.runner.dtype(self.captioner)
+
+    def captions(self, samples: Sequence[Sample], model: BatchModel[Sample, str] | None = None) -> list[str]:
+        """One caption per photo; `model` is run in the captioner's place."""
+        outcomes = self.runner.run(model or self.captioner, samples)
+        return [outcome.result for outcome in outcomes if outcome.result is not None]
+
+    def rest(self, samples: Sequence[Sample]) -> str:
+        """Where the time of a run goes."""
+        timed, started = rows.Timed(self.captioner), time.perf_counter()
+        count = len(self.captions(samples, timed))
+        return rows.rest(timed, count, time.perf_counter() - started)
+
+    def network_alone(self, samples: Sequence[Sample], batch: int) -> Callable[[], list[str]]:
+        """`predict` on pictures that are on the device already."""
+        self.captioner.module.to(self.runner.device, self.dtype)
+        pixels = self.captioner.prepare(samples)["pixels"].to(self.runner.device)
+
+        @torch.inference_mode()
+        def work() -> list[str]:
+            return [text for part in pixels.split(batch) for text in self.captioner.predict({"pixels": part})]
+
+        return work
+
+
 def compare(checkpoint: Path, paths: Sequence[Path], beams: int, repeats: int, batch: int) -> Iterator[rows.Row]:
-    """A row a peer."""
-    device = rows.this_device()
-    samples = [Sample(path.name, path) for path in paths]
-    captioner = BlipCaptioner(checkpoint, beams=beams, min_tokens=TOKENS, max_tokens=TOKENS)
-    runner = Runner(RunnerConfig(batch=batch, progress=False))
-
-    def ours() -> int:
-        return sum(outcome.ok for outcome in runner.run(captioner, samples))
-
-    def loop() -> int:
-        return len(card.captions(paths[: ONE_BY_ONE[device]], 1, beams))
-
-    def batched(plain: Plain) -> int:
-        return len(plain.captions(paths, batch, beams))
-
+    """A row a peer, for each dtype that the captioner allows; all take turns."""
+    device, samples = rows.this_device(), [Sample(path.name, path) for path in paths]
+    tried = {dtype: Ours(checkpoint, beams, batch, name) for name, dtype in PRECISIONS[device].items()}
+    mine = {dtype: ours for dtype, ours in tried.items() if ours.dtype == dtype}
     card = Plain(checkpoint, device, torch.float32)
-    peers: dict[str, Callable[[], int]] = {"one by one, float32": loop}
-    for dtype in DTYPES[device]:
+    loop = partial(card.captions, paths[: ONE_BY_ONE[device]], 1, beams)
+    contestants: dict[str, Callable[[], Sized]] = {LOOP: loop}
+    for dtype in PRECISIONS[device].values():
         plain = card if dtype == torch.float32 else Plain(checkpoint, device, dtype)
-        peers[f"in batches of {batch}, {str(dtype).removeprefix('torch.')}"] = partial(batched, plain)
-    with rows.peak_memory(device) as peak:
-        ours()
-    rates = rows.race(
-        {"ours": ours, "network": network_alone(captioner, runner, samples, BEST_BATCH[device]), **peers},
-        repeats,
-        device,
-    )
-    for name in peers:
-        yield rows.Row(
-            f"BLIP-base, {beams} beam{'s' * (beams > 1)}", f"Pillow, processor, generate, {name}", device, "photos/s",
-            rates["ours"], rates[name], rates["ours"] / rates[name], GOALS[device][name.split(",")[0].split(" of")[0]],
-            rates["ours"] / rates["network"], peak.mb, repeats, note(name, device),
-        )  # fmt: skip
+        contestants[f"in batches, {named(dtype)}"] = partial(plain.captions, paths, batch, beams)
+    peaks: dict[torch.dtype, float] = {}
+    for dtype, ours in mine.items():
+        with rows.peak_memory(device) as peak:
+            ours.captions(samples)
+        peaks[dtype] = peak.mb
+        contestants[f"ours, {named(dtype)}"] = partial(ours.captions, samples)
+        contestants[f"network, {named(dtype)}"] = ours.network_alone(samples, BEST_BATCH[device])
+    rates = rows.race({name: counted(work) for name, work in contestants.items()}, repeats, device)
+    for dtype, ours in mine.items():
+        rate, rest = rates[f"ours, {named(dtype)}"], ours.rest(samples)
+        for peer in peers_of(dtype, mine, device):
+            yield rows.Row(
+                f"BLIP-base, {beams} beam{'s' * (beams > 1)}, {named(dtype)}", f"Pillow, processor, generate, {peer}",
+                device, "photos/s", rate, rates[peer], rate / rates[peer], GOALS[device][peer.partition(",")[0]],
+                rate / rates[f"network, {named(dtype)}"], peaks[dtype], repeats, note(peer, device, dtype), rest,
+                LEVERS[dtype],
+            )  # fmt: skip
 
 
-def network_alone(captioner: BlipCaptioner, runner: Runner, samples: Sequence[Sample], batch: int) -> Callable[[], int]:
-    """Our `predict` on pictures that are on the device already."""
-    captioner.module.to(runner.device, runner.dtype(captioner))
-    pixels = captioner.prepare(samples)["pixels"].to(runner.device)
-
-    @torch.inference_mode()
-    def work() -> int:
-        return sum(len(captioner.predict({"pixels": part})) for part in pixels.split(batch))
-
-    return work
+def peers_of(dtype: torch.dtype, ours: Collection[torch.dtype], device: str) -> list[str]:
+    """The loop, batches of the same dtype and, beside our usual one, batches of dtypes that ours does not have."""
+    first = next(iter(ours))
+    others = [each for each in PRECISIONS[device].values() if each not in ours] if dtype == first else []
+    return [LOOP, *(f"in batches, {named(each)}" for each in (dtype, *others))]
 
 
-def note(peer: str, device: str) -> str:
+def named(dtype: torch.dtype) -> str:
+    """Such as float32."""
+    return str(dtype).removeprefix("torch.")
+
+
+def counted(work: Callable[[], Sized]) -> rows.Contestant:
+    """The same, telling how many there are."""
+    return lambda: len(work())
+
+
+def note(peer: str, device: str, dtype: torch.dtype) -> str:
     """What a reader has to know of a peer."""
-    if "one by one" in peer:
+    if peer == LOOP:
         return f"the loop's speed is that of {ONE_BY_ONE[device]} of the photos"
-    return BFLOAT16_NOTE if "bfloat16" in peer else ""
+    return BFLOAT16_NOTE if named(torch.bfloat16) in peer and dtype != torch.bfloat16 else ""
 
 
 def main() -> None:
