@@ -21,6 +21,7 @@ def test_every_peer_has_its_row(tmp_path):
     assert [row.peer for row in found] == [detect.PIPELINE, detect.JOINED]
     assert all(row.ratio == pytest.approx(row.ours / row.peer_value) for row in found)
     assert [row.note for row in found] == ["timed for 2 of the 3 labels, on 1 photo, and scaled", ""]
+    assert all("in the network" in row.rest and row.lever for row in found)
     assert all(row.work == "Grounding DINO-tiny, 3 classes, 96 px" for row in found)
 
 
