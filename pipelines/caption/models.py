@@ -14,7 +14,6 @@ from pipelines.core.batch_model import Batch, BatchModel
 from pipelines.core.decode import decode
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.images import Sample
-from pipelines.core.linear import speed_up
 from pipelines.core.preprocess import normalise, resize, spec_of_processor
 from pipelines.core.pretrained import load_network, load_processor
 
@@ -45,7 +44,6 @@ class BlipCaptioner:
         _check_order(min_tokens, max_tokens)
         self.module = load_network(BlipForConditionalGeneration, folder, ("blip",))
         install(self.module)
-        speed_up(self.module)
         processor = load_processor(BlipProcessor, folder)
         self.spec = spec_of_processor(processor.image_processor)
         self.tokenizer = processor.tokenizer

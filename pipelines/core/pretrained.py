@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers.utils.logging import disable_progress_bar
 
 from pipelines.core.errors import CheckpointError
+from pipelines.core.linear import speed_up
 
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
@@ -89,6 +90,7 @@ def _loaded(kind: Any, folder: Path) -> Any:  # noqa: ANN401 - any class
             f"expected weights that are finite numbers in {folder}, found NaN or infinity in {broken}; the checkpoint "
             "is damaged: copy or train it again"
         )
+    speed_up(module)
     return module.eval()
 
 

@@ -13,7 +13,6 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from pipelines.core.batch_model import Batch
 from pipelines.core.errors import CheckpointError, ConfigError
-from pipelines.core.linear import speed_up
 from pipelines.core.pretrained import load_network, load_processor
 
 
@@ -30,7 +29,6 @@ class Translator:
         language that its tokenizer lacks.
         """
         self.module = load_network(AutoModelForSeq2SeqLM, folder, ("m2m_100",))
-        speed_up(self.module)
         self.module.generation_config.max_length = None  # the checkpoint's own would only cause a warning
         self.tokenizer = load_processor(AutoTokenizer, folder)
         language_id(self.tokenizer, source, folder)

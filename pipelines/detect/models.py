@@ -14,7 +14,6 @@ from pipelines.core.batch_model import Batch
 from pipelines.core.decode import decode, image_size
 from pipelines.core.errors import CheckpointError, ConfigError, InputError
 from pipelines.core.lexicon import check_latin, clean
-from pipelines.core.linear import speed_up
 from pipelines.core.preprocess import bucket, normalise, pad, resize, spec_of_processor, to_source_xyxy
 from pipelines.core.pretrained import load_network, load_processor
 from pipelines.detect.detections import Detections, Detector, Query, common_classes
@@ -63,7 +62,6 @@ class GroundingDino:
                 f"embedding_init_target true), found another in {folder / 'config.json'}"
             )
         make_faster(self.module)
-        speed_up(self.module)
         processor = load_processor(GroundingDinoProcessor, folder)
         self.spec = spec_of_processor(processor.image_processor, PAD_MULTIPLE)
         self.tokenizer = processor.tokenizer

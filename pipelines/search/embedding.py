@@ -19,8 +19,8 @@ from pipelines.core.preprocess import resize
 from pipelines.search.album import FileState
 from pipelines.search.photos import Details, least_side, read_photo
 
-CHUNK = 16
-"""Photos that the network gets at once on a GPU; always as many."""
+CPU_CHUNK, CHUNK = 8, 16
+"""Photos that the network gets at once, on the CPU and elsewhere; always as many."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,8 @@ class Reading:
 class PhotoReader:
     """A BatchModel over PhotoFiles. A photo's vector depends on the photo alone, to the last bit.
 
-    Matrix products round differently for other shapes, and some for another place in a batch; an album that was made
-    in one go and one that was made in pieces would not be equal. So the network always gets the same shape: one photo
-    on the CPU, which is no slower there than many, and CHUNK on a GPU.
+    Matrix products round differently for other shapes; an album that was made in one go and one that was made in pieces
+    would not be equal. So the network always gets as many photos, of which some may be blank.
     """
 
     def __init__(self, images: ClipImages, reduced: bool = True) -> None:
@@ -95,7 +94,7 @@ class PhotoReader:
 
     def _vectors(self, pixels: Tensor) -> Iterable[npt.NDArray[np.float16]]:
         """float16 (D,) for each of uint8 (B, 3, H, W)."""
-        size = 1 if pixels.device.type == "cpu" else CHUNK
+        size = CPU_CHUNK if pixels.device.type == "cpu" else CHUNK
         for start in range(0, len(pixels), size):
             chunk = pixels[start : start + size]
             missing = size - len(chunk)

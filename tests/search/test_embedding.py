@@ -13,7 +13,7 @@ from transformers import AutoImageProcessor, AutoModel
 from pipelines.core.clip import load_clip
 from pipelines.core.images import list_images
 from pipelines.core.runner import Runner
-from pipelines.search.embedding import CHUNK, PhotoFile, PhotoReader, photo_id, photo_path
+from pipelines.search.embedding import CHUNK, CPU_CHUNK, PhotoFile, PhotoReader, photo_id, photo_path
 from tests.search.conftest import QUIET, draw
 
 CLIP = Path("mini/weights/clip")
@@ -81,7 +81,7 @@ class Fake:
         return [torch.zeros(4)] * len(batch["pixels"])
 
 
-@pytest.mark.parametrize(("device", "size"), [("cpu", 1), ("meta", CHUNK)])
+@pytest.mark.parametrize(("device", "size"), [("cpu", CPU_CHUNK), ("meta", CHUNK)])
 @pytest.mark.parametrize("count", [0, 1, CHUNK, CHUNK + 1])
 def test_a_network_always_gets_the_same_shape(siglip_folder, device, size, count):
     images, fake = load_clip(siglip_folder)[0], Fake()
