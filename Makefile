@@ -12,7 +12,7 @@ export QUERY
 BIN := .venv/bin
 RUN := $(BIN)/python -m pipelines
 CONFIGS := $(if $(filter mini,$(PROFILE)),configs/mini,configs)
-BENCHMARKS := caption translation detect anomaly index
+BENCHMARKS := caption translation detect anomaly index growth
 SOURCES := pipelines tests mini benchmarks
 
 .DEFAULT_GOAL := help
