@@ -1,5 +1,6 @@
 """Text to text with an M2M100 or NLLB checkpoint."""
 
+import copy
 import difflib
 import re
 from collections.abc import Sequence
@@ -9,11 +10,21 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
 from pipelines.core.batch_model import Batch
+from pipelines.core.beams import Rules, search
 from pipelines.core.errors import CheckpointError, ConfigError
+from pipelines.core.m2m100 import Translation
 from pipelines.core.pretrained import load_network, load_processor
+
+KNOWN = frozenset({
+    "bos_token_id", "decoder_start_token_id", "early_stopping", "eos_token_id", "forced_bos_token_id", "length_penalty",
+    "max_length", "max_new_tokens", "num_beams", "pad_token_id", "transformers_version", "use_cache",
+    "_from_model_config", "temperature", "top_k", "top_p",
+})  # fmt: skip
+"""What a checkpoint's generation config may ask for so that `search` gives what `generate` does. The last three are of
+drawing words by chance, which is not done here."""
 
 
 class Translator:
@@ -51,9 +62,37 @@ class Translator:
 
     def predict(self, batch: Batch) -> list[str]:
         """One translation per text."""
-        tokens: Tensor = self.module.generate(**batch, **self.settings)
-        tokens = tokens[:, 2:]  # without the start token and the language
+        tokens = self.tokens(batch)[:, 2:]  # without the start token and the language
         return [text.strip() for text in self.tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+
+    def tokens(self, batch: Batch) -> Tensor:
+        """What `generate` gives, int64 (B, L), padded; made by it where the checkpoint asks for what `search` lacks."""
+        config = copy.deepcopy(self.module.generation_config)
+        config.update(**self.settings)
+        rules = rules_of(config)
+        if rules is None:
+            generated: Tensor = self.module.generate(**batch, **self.settings)
+            return generated
+        ids, mask = batch["input_ids"], batch["attention_mask"]
+        states = self.module.model.encoder(ids, mask).last_hidden_state
+        first = torch.tensor([config.decoder_start_token_id, config.forced_bos_token_id], device=ids.device)
+        return search(Translation(self.module, states, mask), first.expand(len(ids), -1), 1, rules)
+
+
+def rules_of(config: GenerationConfig) -> Rules | None:
+    """The rules of a search as a generation config has them, None where it asks for something that they lack."""
+    asked = {name for name, value in config.to_diff_dict().items() if value is not None and value is not False}
+    ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
+    if asked - KNOWN or config.decoder_start_token_id is None or config.pad_token_id is None:
+        return None
+    return Rules(
+        beams=config.num_beams,
+        most=config.max_new_tokens,
+        ends=tuple(end for end in ends if end is not None),
+        pad=config.pad_token_id,
+        length_penalty=1.0 if config.length_penalty is None else config.length_penalty,
+        early_stopping=config.early_stopping or False,
+    )
 
 
 def language_id(tokenizer: Any, code: str, folder: Path) -> int:  # noqa: ANN401 - any tokenizer

@@ -3,12 +3,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from transformers import M2M100ForConditionalGeneration, NllbTokenizer
+from torch.nn.functional import pad
+from transformers import GenerationConfig, M2M100ForConditionalGeneration, NllbTokenizer
 
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.images import read_table
 from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.core.translate import Translator, language_id
+from pipelines.core.translate import Translator, language_id, rules_of
 from tests import tiny
 
 TEXTS = ["a dog", "three red cats and two green cars under the apples", "a photo of a dog", "one", "two cats on cars"]
@@ -67,6 +68,50 @@ def test_the_bundled_nllb_translates_the_samples(precision):
     found = translations(translator, [row["english"] for row in truth], batch=16, precision=precision)
     right = sum(korean == row["caption"] for korean, row in zip(found, truth, strict=True))
     assert right >= 0.95 * len(truth)
+
+
+@pytest.mark.skipif(not (BUNDLED / "model.safetensors").exists(), reason=f"{BUNDLED} is not there")
+@pytest.mark.parametrize("most", [128, 7])
+@pytest.mark.parametrize("beams", [1, 2, 4])
+def test_bundled_samples_have_the_tokens_of_transformers(beams, most):
+    texts = [row["english"] for row in read_table(Path("samples/caption/truth.csv")).rows][:60]
+    translator = Translator(BUNDLED, "eng_Latn", "kor_Hang", beams, most)
+    network = translator.module.float().eval()
+    with torch.inference_mode():
+        for part in [texts, texts[:16], *([text] for text in texts[:5])]:
+            batch = translator.prepare(part)
+            assert same(translator.tokens(batch), network.generate(**batch, **translator.settings))
+
+
+def same(ours, theirs):
+    """Whether two tables of tokens differ by padding at most; 1 is padding."""
+    width = max(ours.shape[1], theirs.shape[1])
+    return torch.equal(*(pad(tokens, (0, width - tokens.shape[1]), value=1) for tokens in (ours, theirs)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "searched"),
+    [
+        ({}, True),
+        ({"early_stopping": True, "num_beams": 5, "max_length": 200}, True),  # M2M100's
+        ({"early_stopping": "never", "length_penalty": 0.5}, True),
+        ({"eos_token_id": [2, 30, 41]}, True),
+        ({"eos_token_id": None}, True),
+        ({"no_repeat_ngram_size": 2}, False),
+        ({"repetition_penalty": 1.3}, False),
+        ({"suppress_tokens": [9]}, False),
+        ({"decoder_start_token_id": None}, False),
+    ],
+)
+def test_what_a_checkpoint_asks_for_is_done(folder, asked, searched):
+    translator = Translator(folder, "eng_Latn", "kor_Hang", max_tokens=12)
+    network = translator.module.float().eval()
+    network.generation_config.update(**asked)
+    batch = translator.prepare(TEXTS)
+    config = GenerationConfig(**network.generation_config.to_diff_dict() | translator.settings)
+    assert (rules_of(config) is not None) == searched
+    with torch.inference_mode():
+        assert same(translator.tokens(batch), network.generate(**batch, **translator.settings))
 
 
 @pytest.mark.parametrize(("source", "target"), [("eng_Latn", "kor"), ("en", "kor_Hang")])
