@@ -22,16 +22,19 @@ class BatchSize:
     """Wall seconds of the latest batch, the waiting for its preparation among them."""
 
     def note(self, items: int, seconds: float, roomy: bool) -> None:
-        """Takes in a full batch's time; after two of a size decides whether to double."""
+        """Takes in a full batch's time: doubles after two of a size if the better one pays, gives up after four."""
         if not self.growing or items < self.size:
             return
         self.trials.append(items / max(seconds, 1e-9))
         if len(self.trials) < 2:
             return
-        rate, self.trials = max(self.trials), []
+        rate = max(self.trials)  # whatever else a machine does only ever makes a batch slower
         if rate < 1.05 * self.best_rate:
-            self.size, self.growing = max(1, self.size // 2), False
-        elif self.size >= AUTO_MOST or not roomy:
+            if len(self.trials) >= 4:
+                self.size, self.growing = max(1, self.size // 2), False
+            return
+        self.trials = []
+        if self.size >= AUTO_MOST or not roomy:
             self.growing = False
         else:
             self.size, self.best_rate = self.size * 2, rate

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from pipelines.core.batch_model import Batch
-from pipelines.core.batches import AUTO_MOST, BatchSize
 from pipelines.core.errors import ConfigError, ImageError
 from pipelines.core.journal import Journal
 from pipelines.core.runner import Runner, RunnerConfig
@@ -189,6 +188,13 @@ def test_precision(precision, safe, expected):
     assert model.module.weight.dtype == expected
 
 
+@pytest.mark.parametrize(("precision", "expected"), [("auto", torch.float32), ("bf16", torch.bfloat16)])
+def test_a_dtype_that_is_only_near_is_taken_where_it_is_named(precision, expected):
+    model = Doubler()
+    model.dtypes, model.near_dtypes = frozenset({torch.float32}), frozenset({torch.bfloat16})
+    assert runner(precision=precision).dtype(model) == expected
+
+
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", ""])
 def test_a_device_that_is_not_there(name):
     with pytest.raises(ConfigError, match=f"expected a device .*auto, cpu.* found '{name}'"):
@@ -201,24 +207,6 @@ def test_reports_count_by_stage():
     (report,) = run.reports
     assert (report.name, report.items, report.failed, report.device) == ("doubling", 5, 1, "cpu")
     assert report.items_per_second > 0
-
-
-def test_auto_batch_doubles_while_it_pays():
-    size = BatchSize(4, growing=True)
-    for rate in (10, 10, 20, 20, 20.1, 20.1):
-        size.note(size.size, size.size / rate, roomy=True)
-    assert (size.size, size.growing) == (8, False)
-
-
-def test_auto_batch_stops_at_the_bound_and_where_memory_ends():
-    size = BatchSize(AUTO_MOST, growing=True)
-    for _ in range(2):
-        size.note(AUTO_MOST, 1, roomy=True)
-    assert (size.size, size.growing) == (AUTO_MOST, False)
-    tight = BatchSize(4, growing=True)
-    for _ in range(2):
-        tight.note(4, 1, roomy=False)
-    assert (tight.size, tight.growing) == (4, False)
 
 
 def test_auto_batch_runs_every_item():
