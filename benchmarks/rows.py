@@ -123,6 +123,7 @@ class Timed(Generic[Item, Result]):
 
     def __init__(self, model: BatchModel[Item, Result]) -> None:
         self.model, self.module, self.dtypes = model, model.module, model.dtypes
+        self.near_dtypes: frozenset[torch.dtype] = getattr(model, "near_dtypes", frozenset())
         self.shape_key: Callable[[Item], Hashable] = getattr(model, "shape_key", lambda _: None)
         self.prepare_s = self.predict_s = 0.0
         self._lock = threading.Lock()

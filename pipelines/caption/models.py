@@ -29,8 +29,8 @@ class BlipCaptioner:
     """English captions by BLIP, base or large."""
 
     writes_korean = False
-    # Not bf16: where two words are about as likely it changes captions, 3 of 120 with a half-trained model.
     dtypes = frozenset({torch.float32, torch.float16})
+    near_dtypes = frozenset({torch.bfloat16})  # where two words are about as likely it changes captions
 
     def __init__(
         self, folder: Path, prompt: str = "", beams: int = 3, min_tokens: int = 5, max_tokens: int = 20

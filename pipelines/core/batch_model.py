@@ -19,7 +19,8 @@ Batch = dict[str, Any]
 class BatchModel(Protocol[_Item, _Result]):
     """A network. `prepare` runs in worker threads on the CPU, `predict` on the device in inference mode.
 
-    A model may also have `shape_key(item) -> Hashable`: only items of equal key then share a batch.
+    A model may also have `shape_key(item) -> Hashable`: only items of equal key then share a batch; and `near_dtypes`,
+    in which some results differ a little: it runs in one of them only where `precision` names it.
     """
 
     module: nn.Module

@@ -1,6 +1,7 @@
 """Runs a network over many items; device, dtype, batches, look-ahead, memory and failed items are decided here only."""
 
 import os
+import platform
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Sized
@@ -34,7 +35,8 @@ class RunnerConfig:
     device: str = "auto"
     """`auto` (the first CUDA device, else the CPU), or a torch device such as `cuda:1`."""
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
-    """`auto`: on CUDA fp16, or bf16 where only that is safe; on the CPU bf16 where both it and the model allow that."""
+    """`auto`: on CUDA fp16, or bf16 where only that is safe; on the CPU bf16 where both it and the model allow that.
+    `bf16` also runs BLIP in it, of whose captions a few then change."""
     batch: int | Literal["auto"] = "auto"
     """Images a batch (1 or more), or `auto`: start at 4 and double while it pays and memory allows."""
     workers: int = 0
@@ -127,7 +129,9 @@ class Runner:
             wanted = torch.bfloat16 if _cpu_has_bf16() else torch.float32
         if self.device.type == "cpu" and wanted == torch.float16:
             wanted = torch.float32  # half precision on CPUs is slow and partly wrong (grid_sample gives NaN)
-        return wanted if wanted in model.dtypes else torch.float32
+        asked = self.config.precision != "auto"
+        near: frozenset[torch.dtype] = getattr(model, "near_dtypes", frozenset()) if asked else frozenset()
+        return wanted if wanted in model.dtypes | near else torch.float32
 
     def run(
         self,
@@ -387,7 +391,9 @@ def _device(name: str) -> torch.device:
 
 
 def _cpu_has_bf16() -> bool:
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    """Whether the CPU multiplies bfloat16 itself; for other x86 oneDNN would emulate it, slower than float32."""
+    native = torch.cpu._is_avx512_bf16_supported() or platform.machine() not in ("x86_64", "AMD64")
+    return native and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _roomy(device: torch.device) -> bool:
