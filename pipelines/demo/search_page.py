@@ -263,7 +263,8 @@ def _choose_query(album: "Album", config: "SearchConfig") -> tuple[Query, bool]:
 
 def _offer_conditions(known: Facts) -> None:
     """Widgets that write into the condition."""
-    from pipelines.search.filters import Compare, Counted, spelled_out
+    from pipelines.search.conditions import Compare, Counted
+    from pipelines.search.filters import spelled_out
 
     add = say("더하기", "Add")
     if known.kinds:

@@ -11,7 +11,7 @@ from lancedb.index import FTS
 from lancedb.query import MatchQuery
 
 from pipelines.search.album import Album
-from pipelines.search.filters import And, Compare, Condition
+from pipelines.search.conditions import And, Compare, Condition
 from pipelines.search.filters_sql import to_sql
 
 CAPTIONS = ("caption", "caption_english")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipelines.search.album import Album
 from pipelines.search.captions import by_caption, containing
-from pipelines.search.filters import And, Condition, Not
+from pipelines.search.conditions import And, Condition, Not
 from pipelines.search.filters_sql import to_sql
 from pipelines.search.fusion import folded, rank_fusion
 from pipelines.search.nearest import Match, nearest

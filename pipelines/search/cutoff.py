@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipelines.search.album import Album
 from pipelines.search.captions import containing
-from pipelines.search.filters import And, Condition, Not, Or
+from pipelines.search.conditions import And, Condition, Not, Or
 from pipelines.search.filters_sql import to_sql
 from pipelines.search.nearest import Match
 from pipelines.search.words import Asked

@@ -8,7 +8,7 @@ neither NULL, nor the parts of a date, nor JSON, and rows cannot be counted by t
 import math
 from datetime import datetime
 
-from pipelines.search.filters import And, Box, Compare, Condition, Counted, Known, Near, Not, Or, Period
+from pipelines.search.conditions import And, Box, Compare, Condition, Counted, Known, Near, Not, Or, Period
 
 EARTH_M = 6_371_008.8
 """Metres; the Earth's mean radius."""

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pipelines.search.conditions import Compare, Counted, Operator
 from pipelines.search.counted import find_class
-from pipelines.search.filters import Compare, Counted, Operator
 
 COUNTERS = (
     "마리", "명", "분", "사람", "인", "개", "대", "송이", "그루", "권", "잔", "채", "척", "장", "벌", "켤레", "병",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipelines.core import lexicon
 from pipelines.core.errors import InputError
-from pipelines.search.filters import Compare
+from pipelines.search.conditions import Compare
 from pipelines.search.quantities import quantities
 
 

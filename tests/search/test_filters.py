@@ -6,21 +6,8 @@ import pytest
 
 from pipelines.core.errors import InputError
 from pipelines.search import photos
-from pipelines.search.filters import (
-    COLOURS,
-    MAX_DEPTH,
-    MAX_LENGTH,
-    And,
-    Box,
-    Compare,
-    Counted,
-    Known,
-    Near,
-    Not,
-    Or,
-    Period,
-    parse,
-)
+from pipelines.search.conditions import And, Box, Compare, Counted, Known, Near, Not, Or, Period
+from pipelines.search.filters import COLOURS, MAX_DEPTH, MAX_LENGTH, parse
 
 COUNTED = {"dog": "dog", "강아지": "dog", "cat": "cat", "빨간차": "빨간 차"}
 DOG = Counted("dog")

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.search.album import make_album
+from pipelines.search.conditions import And, Box, Compare, Counted, Known, Near, Not, Or
 from pipelines.search.counted import find_class
-from pipelines.search.filters import MAX_DEPTH, And, Box, Compare, Counted, Known, Near, Not, Or, parse
+from pipelines.search.filters import MAX_DEPTH, parse
 from pipelines.search.filters_sql import literal, to_sql
 from tests.search.test_album import ABOUT, row
 

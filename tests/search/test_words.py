@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.core.errors import InputError
 from pipelines.core.lexicon import read_lexicon
-from pipelines.search.filters import Compare, Counted
+from pipelines.search.conditions import Compare, Counted
 from pipelines.search.words import Asked, bare, check_text, take_apart
 
 
