@@ -1,4 +1,4 @@
-"""What the Runner runs, a network over items, and what it says of each item."""
+"""What the Runner runs, a network over items, and what it says of each item and of all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,3 +51,29 @@ class Outcome(Generic[Item, Result]):
     def ok(self) -> bool:
         """True where there is a result."""
         return not self.error
+
+
+@dataclass
+class StageReport:
+    """What one `Runner.run` did: counts, wall seconds, and where it ran."""
+
+    name: str
+    device: str
+    dtype: str
+    items: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    batch: int = 0
+    resumed: int = 0
+    """Items whose results an earlier run had kept."""
+
+    def count(self, outcome: Outcome[Any, Any]) -> None:
+        """Takes in one more item, unless the run stopped before it."""
+        if outcome.reached:
+            self.items += 1
+            self.failed += not outcome.ok
+
+    @property
+    def items_per_second(self) -> float:
+        """Items a second of wall time that this run worked on, failures among them."""
+        return (self.items - self.resumed) / self.seconds if self.seconds else 0.0

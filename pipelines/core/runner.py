@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pipelines.core.batch_model import Batch, BatchModel, Outcome
+from pipelines.core.batch_model import Batch, BatchModel, Outcome, StageReport
 from pipelines.core.batches import AUTO_START, BatchSize, Group, groups
 from pipelines.core.config import schema
 from pipelines.core.errors import ConfigError
@@ -53,32 +53,6 @@ class RunnerConfig:
             raise ValueError(f"batch is at least 1, not {self.batch}")
         if self.workers < 0:
             raise ValueError(f"workers is at least 0, not {self.workers}")
-
-
-@dataclass
-class StageReport:
-    """What one `Runner.run` did: counts, wall seconds, and where it ran."""
-
-    name: str
-    device: str
-    dtype: str
-    items: int = 0
-    failed: int = 0
-    seconds: float = 0.0
-    batch: int = 0
-    resumed: int = 0
-    """Items whose results an earlier run had kept."""
-
-    def count(self, outcome: Outcome[Any, Any]) -> None:
-        """Takes in one more item, unless the run stopped before it."""
-        if outcome.reached:
-            self.items += 1
-            self.failed += not outcome.ok
-
-    @property
-    def items_per_second(self) -> float:
-        """Items a second of wall time that this run worked on, failures among them."""
-        return (self.items - self.resumed) / self.seconds if self.seconds else 0.0
 
 
 LOOK_AHEAD = 2  # batches that wait prepared for each worker: bounds memory whatever the number of images
