@@ -18,6 +18,7 @@ from typing import Any, Generic
 import torch
 
 from pipelines.core.batch_model import Batch, BatchModel, Item, Result
+from pipelines.core.batches import AUTO_START
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ["torch", "torchvision", "transformers", "anomalib", "timm"]
@@ -125,6 +126,7 @@ class Timed(Generic[Item, Result]):
         self.model, self.module, self.dtypes = model, model.module, model.dtypes
         self.near_dtypes: frozenset[torch.dtype] = getattr(model, "near_dtypes", frozenset())
         self.shape_key: Callable[[Item], Hashable] = getattr(model, "shape_key", lambda _: None)
+        self.auto_start: int = getattr(model, "auto_start", AUTO_START)
         self.prepare_s = self.predict_s = 0.0
         self._lock = threading.Lock()
 

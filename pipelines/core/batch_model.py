@@ -20,7 +20,8 @@ class BatchModel(Protocol[_Item, _Result]):
     """A network. `prepare` runs in worker threads on the CPU, `predict` on the device in inference mode.
 
     A model may also have `shape_key(item) -> Hashable`: only items of equal key then share a batch; and `near_dtypes`,
-    in which some results differ a little: it runs in one of them only where `precision` names it.
+    in which some results differ a little: it runs in one of them only where `precision` names it; and `auto_start`, the
+    items of the first batches where the Runner finds the number itself.
     """
 
     module: nn.Module

@@ -131,7 +131,7 @@ def _candidates(logits: Tensor, scores: Tensor, count: int, barred: Tensor) -> t
     texts, beams = scores.shape
     at_once = max(ELEMENTS[logits.device.type] // logits.shape[1], torch.get_num_threads())
     parts = []
-    for part in logits.split(at_once):
+    for part in torch.split(logits, at_once):
         likely = F.log_softmax(part, dim=-1, dtype=torch.float32)
         parts.append(likely.index_fill_(1, barred, -torch.inf).topk(count))
     # What is not among the best of its beam is not among the best of its text.

@@ -175,7 +175,8 @@ class Runner:
         model.module.to(self.device, self.dtype(model)).eval()
         self._runs[stage] += 1
         fixed = self.config.batch
-        new = BatchSize(fixed, growing=False) if isinstance(fixed, int) else BatchSize(AUTO_START, growing=True)
+        start = getattr(model, "auto_start", AUTO_START)
+        new = BatchSize(fixed, growing=False) if isinstance(fixed, int) else BatchSize(start, growing=True)
         size = self._sizes.setdefault(model, new)
         kept_in = self.journal if journal else None
         return _Stage(f"{stage} {self._runs[stage]}", self, model, size, report, kept_in).ordered(items)

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
 from pipelines.core.batch_model import Batch
+from pipelines.core.batches import AUTO_MOST
 from pipelines.core.beams import Rules, search
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.m2m100 import Translation
@@ -31,6 +32,7 @@ class Translator:
     """A BatchModel over texts: each becomes its translation from the `source` to the `target` language."""
 
     dtypes = frozenset({torch.float32, torch.float16, torch.bfloat16})
+    auto_start = AUTO_MOST  # texts leave their batch as they end, so that a large one always pays
 
     def __init__(self, folder: Path, source: str, target: str, beams: int = 4, max_tokens: int = 128) -> None:
         """Loads the checkpoint folder.

@@ -209,6 +209,15 @@ def test_reports_count_by_stage():
     assert report.items_per_second > 0
 
 
+@pytest.mark.parametrize(("start", "wanted"), [(None, 4), (32, 32)])
+def test_auto_batch_begins_as_the_model_asks(start, wanted):
+    model = Doubler()
+    if start is not None:
+        model.auto_start = start
+    list(runner("auto").run(model, range(70)))
+    assert len(model.batches[0]) == wanted
+
+
 def test_auto_batch_runs_every_item():
     outcomes = list(runner("auto").run(Doubler(), range(300)))
     assert [outcome.result for outcome in outcomes] == [2 * item for item in range(300)]
