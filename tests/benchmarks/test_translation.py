@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from benchmarks import translation
-from benchmarks.translation import BEAMS, BUNDLED, SOURCE, TARGET, Plain, compare, drawn_texts
+from benchmarks.rows import this_device
+from benchmarks.translation import BATCHES, BEAMS, BUNDLED, SOURCE, TARGET, Plain, compare, drawn_texts
 from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.core.translate import Translator
 from tests import tiny
@@ -24,7 +25,13 @@ def test_both_sides_give_the_same_translations():
     assert [text.strip() for text in plain.translations(texts, 5)] == ours
 
 
-def test_a_row_says_its_texts_and_dtype(tmp_path):
-    row = compare("tiny", tiny.nllb(tmp_path), drawn_texts(20), repeats=1, tokens=4)
-    assert row.ratio == row.ours / row.peer_value
-    assert "20 texts" in row.note and "% of them repeat" in row.note and "float" in row.note
+def test_rows_say_their_texts_and_dtype_and_the_fastest_peer_has_the_goal(tmp_path):
+    rows = compare("tiny", tiny.nllb(tmp_path), drawn_texts(20), repeats=1, tokens=4)
+    assert len(rows) == len(BATCHES[this_device()])
+    for row in rows:
+        assert row.ratio == row.ours / row.peer_value
+        assert "20 texts" in row.note and "% of them repeat" in row.note and "float" in row.note
+        assert "ms a text" in row.rest
+    with_goal = [row for row in rows if row.goal is not None]
+    assert [row.ratio for row in with_goal] == [min(row.ratio for row in rows)]
+    assert with_goal[0].peer.endswith("its fastest")
