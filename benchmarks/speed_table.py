@@ -73,10 +73,14 @@ def notes(run: Run) -> Iterator[str]:
     for row in run["rows"]:
         if row["note"]:
             yield f"- {row['work']}, {row['peer']}: {row['note']}"
-    machine = run["machine"]
+    yield f"- {measured_on(run['machine'])}"
+
+
+def measured_on(machine: Mapping[str, Any]) -> str:
+    """What the figures of a run are of."""
     where = machine["gpu"] or f"{machine['cores']} cores of {machine['processor']}"
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    yield f"- On {where}, at commit {machine['commit']}, load before {machine['load_before']}; {versions}."
+    return f"On {where}, at commit {machine['commit']}, load before {machine['load_before']}; {versions}."
 
 
 def missed(runs: Iterable[Run]) -> Iterator[str]:
@@ -129,7 +133,10 @@ def flat(run: Run) -> Iterator[str]:
         said = "yes" if found["flat"] else "**no**"
         yield f"| {task} | {photos} | {each} | {found['deviation']:+.0%} | {said} | {found['start_s']:g} s |"
     yield ""
-    yield "From JPEG files to the CSV or the album, with the bundled models; the start, mostly loading, is not in it."
+    yield (
+        "From JPEG files to the CSV or the album, with the bundled models; the start, mostly loading, is not in it. "
+        f"{measured_on(run['machine'])}"
+    )
 
 
 def _runs(path: Path) -> list[Run]:
