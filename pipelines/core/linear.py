@@ -9,12 +9,22 @@ _multiplied = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if _built_in 
 """What torch.compile puts in place of a linear layer on the CPU (torch/_inductor/fx_passes/mkldnn_fusion.py)."""
 
 
-class FastLinear(nn.Module):
-    """The same layer with the same parameters; float32 on the CPU goes to oneDNN.
+def linear(values: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """(..., K) times (M, K) -> (..., M), plus a bias (M); without gradients, float32 on the CPU goes to oneDNN.
 
     PyTorch gives float32 products to MKL, which does without AVX-512 on AMD's processors and takes about twice as long
-    there for a vision transformer's layers. Both add in float32, in another order.
+    there. Both add in float32, in another order. Sizes M and K that oneDNN meets first cost it milliseconds, the more
+    so where M is no multiple of 16.
     """
+    fits = values.device.type == "cpu" and values.dtype == weight.dtype == torch.float32
+    if _multiplied is None or not fits or not weight.is_contiguous() or torch.is_grad_enabled():
+        return F.linear(values, weight, bias)
+    product: Tensor = _multiplied(values, weight, bias, "none", [], "")
+    return product
+
+
+class FastLinear(nn.Module):
+    """The same layer with the same parameters, multiplied as `linear` does."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -23,11 +33,7 @@ class FastLinear(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """(..., in_features) -> (..., out_features)."""
-        fits = values.device.type == "cpu" and values.dtype == self.weight.dtype == torch.float32
-        if _multiplied is None or not fits or torch.is_grad_enabled():
-            return F.linear(values, self.weight, self.bias)
-        product: Tensor = _multiplied(values, self.weight, self.bias, "none", [], "")
-        return product
+        return linear(values, self.weight, self.bias)
 
 
 def speed_up(module: nn.Module) -> None:
