@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-ELEMENTS = {"cpu": 2**20, "cuda": 2**26}
+ON_CPU, ON_GPU = 2**20, 2**26
 """Log-probabilities at a time: 4 MB, which a processor's cache holds, or 256 MB, enough for a GPU to be busy."""
 
 
@@ -129,7 +129,8 @@ def _candidates(logits: Tensor, scores: Tensor, count: int, barred: Tensor) -> t
     `logits` (T * beams, V) of any dtype, the `scores` (T, beams) of what they continue; words in `barred` are left out.
     """
     texts, beams = scores.shape
-    at_once = max(ELEMENTS[logits.device.type] // logits.shape[1], torch.get_num_threads())
+    elements = ON_CPU if logits.device.type == "cpu" else ON_GPU
+    at_once = max(elements // logits.shape[1], torch.get_num_threads())
     parts = []
     for part in torch.split(logits, at_once):
         likely = F.log_softmax(part, dim=-1, dtype=torch.float32)
