@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
+from pipelines.anomaly.convolutions import fuse
 from pipelines.anomaly.settings import Option
 from pipelines.core.checkpoints import WEIGHTS, file_hash, resolve
 from pipelines.core.errors import CheckpointError
@@ -69,8 +70,9 @@ def load_backbone(
     overlay |= {"source": "", "file": str(weights), "input_size": (3, *size_hw)}
     build = _Build(architecture, overlay, given, weights)
     indices = sorted(out_indices) if out_indices is not None else build.indices(strides)
-    module = build.loaded(indices)
-    spec = _spec(module.pretrained_cfg, size_hw, mean, std)
+    plain = build.loaded(indices)
+    spec = _spec(plain.pretrained_cfg, size_hw, mean, std)
+    module = fuse(plain, torch.rand(1, 3, *size_hw, generator=torch.Generator().manual_seed(0)))
     identity = {
         "backbone": architecture,
         "options": dict(options or {}),

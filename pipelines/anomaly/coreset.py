@@ -12,10 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from pipelines.core.linear import linear
 
 PROJECTED = 256
 """Dimensions that points are projected to before the selection: distances keep within some 5% of their ratios."""
 POOL, CHUNK = 1024, 8192
+TILE = 32  # centres come in multiples: oneDNN prepares a product of other sizes for longer than it takes
 ACTIVE = 4  # a quarter of the points is active at a time
 TAKEN = -1.0  # below every squared distance: never picked again
 
@@ -42,13 +46,13 @@ def project(images: Sequence[Tensor], dimensions: int, seed: int, device: torch.
     basis = None
     if depth > dimensions:
         basis = torch.randn(depth, dimensions, generator=torch.Generator().manual_seed(seed)) / dimensions**0.5
-        basis = basis.to(device)
+        basis = basis.T.contiguous().to(device)
     sizes = [image.numel() // depth for image in images]
     points = torch.empty(sum(sizes), min(depth, dimensions), device=device)
     parts = list(torch.split(points, sizes))
     for image, rows in zip(images, parts, strict=True):
         patches = image.reshape(-1, depth).to(device, torch.float32)
-        rows.copy_(patches if basis is None else patches @ basis)
+        rows.copy_(patches if basis is None else linear(patches, basis))
     # Without it the cancellation in |x|² + |y|² - 2xy changes some 2% of the picks in float32.
     points.sub_(points.mean(0))
     return parts
@@ -94,8 +98,15 @@ def _lower(bounds: Tensor, points: Tensor, norms: Tensor, centres: Tensor, centr
         return
     for first in range(0, len(points), CHUNK):
         rows = slice(first, first + CHUNK)
-        nearest = torch.addmm(centre_norms, points[rows], centres.T, alpha=-2).amin(1) + norms[rows]
+        nearest = _less_own(points[rows], centres, centre_norms).amin(1) + norms[rows]
         bounds[rows] = torch.minimum(bounds[rows], nearest.clamp_min(0))
+
+
+def _less_own(points: Tensor, centres: Tensor, norms: Tensor) -> Tensor:
+    """Squared distances (N, C) of points (N, d) to centres (C, d) of squared norms (C,), less the points' own norms."""
+    missing = -len(centres) % TILE
+    products = linear(points, F.pad(-2 * centres, (0, 0, 0, missing)), F.pad(norms, (0, missing)))
+    return products[:, : len(centres)]
 
 
 def _from_pool(points: Tensor, norms: Tensor, exact: Tensor, wanted: int, size: int, floor: float) -> Tensor:
@@ -107,7 +118,7 @@ def _from_pool(points: Tensor, norms: Tensor, exact: Tensor, wanted: int, size: 
     outside = max(floor, float(largest[size])) if len(largest) > size else floor
     candidates = candidates[:size][largest[:size] > floor].sort().values
     rows, row_norms = points[candidates], norms[candidates]
-    products = torch.addmm(row_norms, rows, rows.T, alpha=-2) + row_norms.unsqueeze(1)
+    products = _less_own(rows, rows, row_norms) + row_norms.unsqueeze(1)
     # Each pick waits for the one before it: NumPy's small steps cost less than torch's, and far less than a GPU's.
     between, distances = products.clamp_min_(0).cpu().numpy(), exact[candidates].cpu().numpy()
     taken: list[int] = []

@@ -11,6 +11,7 @@ from pipelines.anomaly.backbone import Backbone
 from pipelines.anomaly.coreset import PROJECTED, coreset, project
 from pipelines.anomaly.methods import FitConfig, PatchScores
 from pipelines.anomaly.nearest import Subspace
+from pipelines.core.linear import linear
 
 CHUNK = 1024  # patches at a time: their distances to a bank of 50,000 take 0.2 GB
 CANDIDATES = 20
@@ -90,7 +91,7 @@ class NearestPatches:
         A few rows of the bank bound each patch's distance from above. The patches of the largest bounds are searched in
         the whole bank, until one is farther than the next bound: the others cannot be the worst.
         """
-        patches, few = self._patches(features), self.bank[::FEW]
+        patches, few = self._patches(features), self.bank[::FEW].contiguous()
         bounds = (patches - few[self._nearest(patches, few, self._norms[::FEW])]).norm(dim=1)
         bounds, order = bounds.sort(descending=True)
         worst, score = -1.0, 0.0
@@ -128,7 +129,7 @@ class NearestPatches:
     def _nearest(self, patches: Tensor, rows: Tensor, norms: Tensor) -> Tensor:
         """The index of the nearest of `rows`, whose squared norms are `norms`, for each of (P, D)."""
         chunks = torch.split(patches, CHUNK)
-        return torch.cat([torch.addmm(norms, chunk, rows.T, alpha=-2).argmin(1) for chunk in chunks])
+        return torch.cat([linear(-2 * chunk, rows, norms).argmin(1) for chunk in chunks])
 
     def _weight(self, patch: Tensor, nearest: int) -> Tensor | float:
         """Nearer to 0 where the bank is dense around the nearest row but the patch far from it (the paper's eq. 7)."""

@@ -4,6 +4,14 @@ from torch import Tensor
 
 from pipelines.anomaly.coreset import coreset, project, select
 
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["oneDNN", "plain"])
+def products(request):
+    """As in a run, and with gradients allowed: on the CPU other code multiplies then."""
+    with torch.inference_mode(request.param):
+        yield
+
+
 CPU = torch.device("cpu")
 
 

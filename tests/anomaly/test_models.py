@@ -1,12 +1,18 @@
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import pytest
+import timm
 import torch
+from sklearn.metrics import roc_auc_score
 
+from pipelines.anomaly.backbone import load_backbone
 from pipelines.anomaly.methods import FitConfig
 from pipelines.anomaly.models import METHODS, Anomaly, AnomalyDetector, Fitted, PatchExtractor, load_method
+from pipelines.anomaly.patchcore import PatchCore
 from pipelines.core.errors import ConfigError
 from pipelines.core.images import Sample
+from pipelines.core.preprocess import normalise
 from pipelines.core.runner import Runner, RunnerConfig
 
 CPU = torch.device("cpu")
@@ -129,3 +135,54 @@ def test_an_anomaly_checks_its_parts(label, scores):
 def test_an_anomaly_is_frozen():
     with pytest.raises(FrozenInstanceError):
         Anomaly(1.0, 0).score = 2.0
+
+
+def test_bundled_photos_rank_as_by_plain_patchcore():
+    """timm's network as it comes, greedy picks one by one and all distances: the ranking is the same."""
+    folder, size_hw = Path("samples/anomaly/weave"), (160, 160)
+    normals, tests = (
+        [Sample(path.as_posix(), path) for path in sorted(folder.glob(pattern))[::step]]
+        for pattern, step in (("train/good/*.jpg", 5), ("test/*/*.jpg", 1))
+    )
+    checkpoint = Path("mini/weights/backbone")
+    backbone = load_backbone(str(checkpoint), strides=[8, 16], size_hw=size_hw)
+    method = PatchCore(FitConfig(coreset=0.1), backbone)
+    extractor = PatchExtractor(backbone, method)
+    runner = Runner(RunnerConfig(device="cpu", precision="fp32", progress=False))
+    with torch.inference_mode():
+        features = [outcome.result for outcome in runner.run(extractor, normals)]
+        scorer = method.fitter(features, runner.device)(range(len(features)))
+        detector = AnomalyDetector(extractor, {"weave": Fitted(scorer, 0.0, 6)}, lambda _: "weave")
+        found = [outcome.result.score for outcome in runner.run(detector, tests)]
+
+    network = timm.create_model(
+        backbone.name, features_only=True, out_indices=backbone.out_indices, pretrained=True,
+        pretrained_cfg_overlay={"source": "", "file": str(checkpoint / "model.safetensors")},
+    ).eval()  # fmt: skip
+
+    @torch.no_grad()
+    def plain(samples: list[Sample]) -> torch.Tensor:
+        pixels = extractor.prepare(samples)["images"]
+        return method.embed(network(normalise(pixels, backbone.spec, torch.float32))).flatten(1, 2)
+
+    rows = plain(normals).flatten(0, 1)
+    points = (rows - rows.mean(0)).double()
+    picks = [int(torch.randint(len(rows), (1,), generator=torch.Generator().manual_seed(0)))]
+    distances = torch.full((len(rows),), float("inf"), dtype=torch.float64)
+    while len(picks) < len(scorer.bank):
+        distances = torch.minimum(distances, (points - points[picks[-1]]).square().sum(1))
+        picks.append(int(distances.argmax()))
+    bank = rows[picks]
+    expected = []
+    for patches in plain(tests):
+        nearest = torch.cdist(patches, bank, compute_mode="donot_use_mm_for_euclid_dist")
+        worst = int(nearest.amin(1).argmax())
+        near = bank[int(nearest[worst].argmin())]
+        support = bank[(bank - near).norm(dim=1).topk(9, largest=False).indices]
+        away = (patches[worst] - support).norm(dim=1)
+        least = nearest[worst].min()
+        expected.append(float(least * (1 - (least - away.logsumexp(0)).exp())))
+    assert found == pytest.approx(expected, rel=0.01)
+    labels = [sample.path.parent.name != "good" for sample in tests]
+    assert roc_auc_score(labels, found) == pytest.approx(roc_auc_score(labels, expected), abs=0.002)
+    assert roc_auc_score(labels, found) > 0.8

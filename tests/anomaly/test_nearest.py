@@ -5,6 +5,13 @@ from torch import Tensor
 from pipelines.anomaly.nearest import Subspace
 
 
+@pytest.fixture(autouse=True, params=[True, False], ids=["oneDNN", "plain"])
+def products(request):
+    """As in a run, and with gradients allowed: on the CPU other code multiplies then."""
+    with torch.inference_mode(request.param):
+        yield
+
+
 def drawn(count: int, seed: int, spread: float, depth: int = 60) -> Tensor:
     """Points whose variance falls from one dimension to the next, the faster the larger `spread`, far from zero."""
     points = torch.randn(count, depth, generator=torch.Generator().manual_seed(seed))

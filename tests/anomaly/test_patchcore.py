@@ -7,6 +7,14 @@ from pipelines.anomaly.heatmap import smooth
 from pipelines.anomaly.methods import FitConfig
 from pipelines.anomaly.patchcore import NearestPatches, PatchCore
 
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["oneDNN", "plain"])
+def products(request):
+    """As in a run, and with gradients allowed: on the CPU other code multiplies then."""
+    with torch.inference_mode(request.param):
+        yield
+
+
 CPU = torch.device("cpu")
 
 
