@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+
+from pipelines.core.attention import attend, in_heads
 
 
 def install(network: Any) -> None:  # noqa: ANN401 - its layers are untyped
@@ -50,8 +51,8 @@ class PictureAttention(nn.Module):
     def forward(self, hidden_states: Tensor, **_: object) -> tuple[Tensor, None]:
         """(B, N, D) -> (B, N, D), and no weights."""
         parts: Tensor = self.qkv(hidden_states)
-        query, key, value = (_heads(part, self.num_heads) for part in parts.chunk(3, dim=-1))
-        seen = F.scaled_dot_product_attention(query, key, value)
+        query, key, value = (in_heads(part, self.num_heads) for part in parts.chunk(3, dim=-1))
+        seen = attend(query, key, value)
         return self.projection(seen.transpose(1, 2).flatten(2)), None
 
 
@@ -69,10 +70,10 @@ class WordAttention(nn.Module):
     ) -> tuple[Tensor, None]:
         """(B * beams, words, D) -> the same shape, and no weights; the mask is added to the products."""
         query, key, value = (
-            _heads(part(hidden_states), self.num_attention_heads) for part in (self.query, self.key, self.value)
+            in_heads(part(hidden_states), self.num_attention_heads) for part in (self.query, self.key, self.value)
         )
         key, value = past_key_values.self_attention_cache.update(key, value, self.layer_idx)
-        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
+        seen = attend(query, key, value, attention_mask)
         return seen.transpose(1, 2).flatten(2), None
 
 
@@ -96,20 +97,17 @@ class BeamAttention(nn.Module):
         rows, words, _width = hidden_states.shape
         key, value = self._of_pictures(encoder_hidden_states, past_key_values)
         query = self.query(hidden_states).view(rows // past_key_values.beams, past_key_values.beams * words, -1)
-        seen = F.scaled_dot_product_attention(_heads(query, self.num_attention_heads), key, value)
+        seen = attend(in_heads(query, self.num_attention_heads), key, value)
         return seen.transpose(1, 2).reshape(rows, words, -1), None
 
     def _of_pictures(self, states: Tensor, cache: BeamCache) -> tuple[Tensor, Tensor]:
         """Keys and values (B, heads, N, D / heads), projected for the first words and then kept."""
         if not cache.is_updated.get(self.layer_idx):
             pictures = states[:: cache.beams]
-            key, value = (_heads(part(pictures), self.num_attention_heads) for part in (self.key, self.value))
+            key, value = (
+                in_heads(part(pictures), self.num_attention_heads).contiguous() for part in (self.key, self.value)
+            )
             cache.cross_attention_cache.update(key, value, self.layer_idx)
             cache.is_updated[self.layer_idx] = True
         kept: Any = cache.cross_attention_cache.layers[self.layer_idx]
         return kept.keys, kept.values
-
-
-def _heads(values: Tensor, heads: int) -> Tensor:
-    """(B, N, D) -> (B, heads, N, D / heads)."""
-    return values.view(*values.shape[:2], heads, -1).transpose(1, 2)
