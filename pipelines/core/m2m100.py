@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from pipelines.core.attention import attend, in_heads
 
 
 class Translation:
@@ -74,13 +75,8 @@ def _chosen(layer: tuple[Tensor, Tensor], rows: Tensor) -> tuple[Tensor, Tensor]
 def _attended(attention: Any, states: Tensor, keys: Tensor, content: Tensor, unseen: Tensor | None) -> Tensor:  # noqa: ANN401
     """From states (B, W, D) to keys and content (B, N, D); without a mask each word sees those up to it."""
     heads = attention.num_heads
-    query, keys, content = (_heads(part, heads) for part in (attention.q_proj(states), keys, content))
+    query, keys, content = (in_heads(part, heads) for part in (attention.q_proj(states), keys, content))
     causal = unseen is None and query.shape[2] > 1  # only the first words come several at a time
-    seen = F.scaled_dot_product_attention(query, keys, content, attn_mask=unseen, is_causal=causal)
+    seen = attend(query, keys, content, unseen, causal)
     projected: Tensor = attention.out_proj(seen.transpose(1, 2).reshape(states.shape))
     return projected
-
-
-def _heads(values: Tensor, heads: int) -> Tensor:
-    """(B, N, D) -> (B, heads, N, D / heads)."""
-    return values.view(*values.shape[:2], heads, -1).transpose(1, 2)
