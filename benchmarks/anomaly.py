@@ -14,7 +14,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
@@ -24,26 +24,34 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
-from benchmarks.rows import Row, peak_memory, race, this_device, write
+from benchmarks.rows import Row, Timed, peak_memory, race, rest, this_device, write
 from pipelines.anomaly.backbone import Backbone, load_backbone
 from pipelines.anomaly.coreset import PROJECTED, coreset, project
 from pipelines.anomaly.heatmap import smooth
 from pipelines.anomaly.methods import FitConfig
-from pipelines.anomaly.models import AnomalyDetector, Fitted, PatchExtractor
+from pipelines.anomaly.models import Anomaly, AnomalyDetector, Fitted, PatchExtractor
 from pipelines.anomaly.patchcore import CANDIDATES, NearestPatches, PatchCore
 from pipelines.anomaly.pipeline import AnomalyPipeline
 from pipelines.anomaly.settings import AnomalyConfig
 from pipelines.core.config import DataConfig
 from pipelines.core.images import Sample
 from pipelines.core.runner import Runner, RunnerConfig
-from tests.full_size import wide_resnet
 
 NORMALS, TESTS = "train/good", "test/good"
 LAYERS = ["layer2", "layer3"]  # strides 8 and 16
 RATIO, SIDE, PHOTO_SIDE, BATCH = 0.1, 256, 700, 16
-FEW_PICKS, PICKS_TIMED = 20, 40
+CPU_BATCH = 4  # ours on the CPU, and where `auto` starts: the maps of more photos leave its cache
+FEW_PICKS, PICKS_TIMED, MANY_TIMED = 20, 30, 10
+MANY = 400
+"""Photos of one more fit, which is timed once: what grows faster than their number shows there."""
+LEVERS = {
+    "fit": "the network: Winograd's products for 3x3 convolutions, or bfloat16 if the rankings stay",
+    "coreset": "picking on fewer projected dimensions, if the bank covers as well",
+    "predict": "photos read at half their size where that is enough, if the rankings stay; then the network",
+}
 GOALS = {"fit": 20.0, "coreset": 50.0, ("cpu", 1): 3.0, ("cpu", 16): 1.5, ("gpu", 1): 5.0, ("gpu", 16): 2.0}
 
 
@@ -52,12 +60,16 @@ def draw_photos(folder: Path, count: int) -> list[Sample]:
     folder.mkdir(parents=True)
     across, down = np.meshgrid(np.arange(PHOTO_SIDE), np.arange(PHOTO_SIDE))
     paths = [folder / f"{number:04}.jpg" for number in range(count)]
-    for number, path in enumerate(paths):
+
+    def draw(number: int) -> None:
         rng = np.random.default_rng(number)
         phase, light = rng.uniform(0, 20, 2), rng.uniform(0.8, 1.2)
         threads = np.sin((across + phase[0]) / 5) * np.sin((down + phase[1]) / 7) + np.sin((across + down) / 90)
         pixels = light * (110 + 35 * threads[..., None] * (1.0, 0.8, 0.6)) + rng.normal(0, 8, (*threads.shape, 3))
-        cv2.imwrite(str(path), np.clip(pixels, 0, 255).astype(np.uint8))
+        cv2.imwrite(str(paths[number]), np.clip(pixels, 0, 255).astype(np.uint8))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(draw, range(count)))
     return [Sample(path.name, path) for path in paths]
 
 
@@ -73,7 +85,7 @@ def with_bilinear(checkpoint: Path) -> Path:
 class Peer:
     """anomalib's Patchcore with our backbone's weights, run by its Engine."""
 
-    def __init__(self, backbone: Backbone, folder: Path, device: str) -> None:
+    def __init__(self, backbone: Backbone, checkpoint: Path, folder: Path, device: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from anomalib.engine import Engine
@@ -81,6 +93,7 @@ class Peer:
         for name in ("anomalib", "lightning", "lightning.pytorch", "lightning.fabric"):
             logging.getLogger(name).setLevel(logging.ERROR)
         self.folder, self.backbone = folder, backbone
+        self.weights = load_file(checkpoint / "model.safetensors")
         self.accelerator = "gpu" if device == "gpu" else "cpu"
         self._engine, self._model = Engine, Patchcore
 
@@ -91,7 +104,7 @@ class Peer:
             evaluator=False,
         )  # fmt: skip
         network = made.model.feature_extractor.feature_extractor
-        network.load_state_dict(self.backbone.module.state_dict())
+        network.load_state_dict({name: self.weights[name] for name in network.state_dict()})
         return made
 
     def engine(self) -> Any:  # noqa: ANN401 - anomalib's
@@ -134,18 +147,23 @@ class Peer:
         found = self.engine().predict(model, dataloaders=loader)
         return [float(score) for each in found for score in each.pred_score.flatten()]
 
-    def picks_s(self, embedding: Tensor) -> float:
-        """Seconds of one pick on the features (N, D): of PICKS_TIMED, less what is done once."""
+    def picks_s(self, embedding: Tensor, timed: int = PICKS_TIMED) -> float:
+        """Seconds of one pick on the features (N, D), of `timed`; what is done once, the projection, is left out."""
         from anomalib.models.components import KCenterGreedy
 
-        seconds = []
-        for picks in (2, 2 + PICKS_TIMED):
+        def sampler(points: Tensor, picks: int) -> Any:  # noqa: ANN401 - anomalib's
+            return KCenterGreedy(points, (picks + 0.5) / len(points))
+
+        projected = sampler(embedding, 2)
+        projected.select_coreset_idxs()
+        points = projected.features.unsqueeze(1)  # of three dimensions: these it does not project again
+        seconds = 0.0
+        for picks in (2, 1 + timed):  # the first only to have all of it in memory
+            work = sampler(points, picks)
             started = time.perf_counter()
-            KCenterGreedy(embedding, (picks + 0.5) / len(embedding)).select_coreset_idxs()
-            if embedding.is_cuda:
-                torch.cuda.synchronize()
-            seconds.append(time.perf_counter() - started)
-        return (seconds[1] - seconds[0]) / PICKS_TIMED
+            work.select_coreset_idxs()
+            seconds = time.perf_counter() - started
+        return seconds / timed
 
 
 class Ours:
@@ -154,23 +172,26 @@ class Ours:
     def __init__(self, checkpoint: Path, device: str, settings: FitConfig | None = None, side: int = SIDE) -> None:
         self.settings = settings or FitConfig(coreset=RATIO)
         self.runner_config = RunnerConfig(
-            device="cuda" if device == "gpu" else "cpu", precision="fp32" if device == "cpu" else "auto", batch=BATCH,
-            progress=False,
+            device="cuda" if device == "gpu" else "cpu", precision="fp32" if device == "cpu" else "auto",
+            batch=CPU_BATCH if device == "cpu" else BATCH, progress=False,
         )  # fmt: skip
         self.checkpoint, self.runner = checkpoint, Runner(self.runner_config)
         self.backbone = load_backbone(str(checkpoint), size_hw=(side, side))
         self.method = PatchCore(self.settings, self.backbone)
 
-    def features(self, photos: Sequence[Sample]) -> list[Tensor]:
+    def extractor(self, count: int) -> Timed[Sample, Tensor]:
+        """The BatchModel that gives what a fit on so many photos needs."""
+        return Timed(PatchExtractor(self.backbone, self.method, count))
+
+    def features(self, photos: Sequence[Sample], extractor: Timed[Sample, Tensor] | None = None) -> list[Tensor]:
         """What a fit needs of each photo, on the CPU."""
-        extractor = PatchExtractor(self.backbone, self.method, len(photos))
-        outcomes = list(self.runner.run(extractor, photos, "features"))
+        outcomes = list(self.runner.run(extractor or self.extractor(len(photos)), photos, "features"))
         return [outcome.result for outcome in outcomes if outcome.result is not None]
 
     @torch.inference_mode()
-    def fit(self, photos: Sequence[Sample]) -> NearestPatches:
+    def fit(self, photos: Sequence[Sample], extractor: Timed[Sample, Tensor] | None = None) -> NearestPatches:
         """From files to a bank, as the pipeline fits on all normal images."""
-        features = self.features(photos)
+        features = self.features(photos, extractor)
         return self.method.fitter(features, self.runner.device)(range(len(features)))
 
     def fit_with_threshold(self, tree: Path, photos: Sequence[Sample]) -> int:
@@ -180,9 +201,11 @@ class Ours:
         AnomalyPipeline(config, Runner(self.runner_config)).fit()
         return len(photos)
 
-    def predict(self, scorer: NearestPatches, photos: Sequence[Sample]) -> list[float]:
+    def predict(
+        self, scorer: NearestPatches, photos: Sequence[Sample], timed: Timed[Sample, Anomaly] | None = None
+    ) -> list[float]:
         """From files to raw scores; maps of the input's size are made too, as anomalib does."""
-        detector = self.detector(scorer)
+        detector = timed or self.detector(scorer)
         found = [outcome.result for outcome in self.runner.run(detector, photos, "score")]
         for each in found:
             assert each is not None and each.map is not None
@@ -208,30 +231,22 @@ class Ours:
 
 
 def fit_rows(
-    ours: Ours, peer: Peer, tree: Path, photos: Sequence[Sample], repeats: int, device: str, threshold: bool
+    ours: Ours, peer: Peer, tree: Path, photos: Sequence[Sample], repeats: int, device: str, more: Sequence[Sample] = ()
 ) -> list[Row]:
-    """Fits, without and where wanted with the threshold, and the coreset alone."""
+    """Fits and the coreset alone; where there are `more` photos, fits with the threshold and on all of these, too."""
     name, count = ours.backbone.name, len(photos)
-    embedding = torch.cat([each.flatten(0, 1) for each in ours.features(photos)]).float().to(ours.runner.device)
-    picks = round(RATIO * len(embedding))
-    selections, seconds = [], []
-    pictures = list(embedding.split(len(embedding) // count))
-    for _ in range(repeats):
-        seconds.append(peer.picks_s(embedding))
-        started = time.perf_counter()
-        coreset(project(pictures, PROJECTED, 0, ours.runner.device), RATIO, picks, 0)
-        selections.append(time.perf_counter() - started)
-    pick_s, coreset_s = statistics.median(seconds), statistics.median(selections)
-    del embedding, pictures
+    pick_s, coreset_s, picks = selections(ours, peer, photos, repeats)
     contestants: dict[str, Callable[[], int]] = {
         "ours": lambda: len(photos) if ours.fit(photos) else 0,
         "anomalib": partial(peer.fit, tree / NORMALS, count, FEW_PICKS),
     }
-    if threshold:
+    if more:
         contestants["with threshold"] = partial(ours.fit_with_threshold, tree, photos)
     rates = race(contestants, repeats, device)
+    timed, started = ours.extractor(count), time.perf_counter()
     with peak_memory(device) as peak:
-        ours.fit(photos)
+        ours.fit(photos, timed)
+    where = rest(timed, count, time.perf_counter() - started)
     fewest_s = count / rates["anomalib"]
     theirs = count / (fewest_s + (picks - FEW_PICKS) * pick_s)
     note = (
@@ -241,18 +256,57 @@ def fit_rows(
     work, fits = f"fit, {name}, {count} photos", "anomalib 2.7 Engine.fit"
     rows = [
         Row(work, fits, device, "images/s", rates["ours"], theirs, rates["ours"] / theirs, GOALS["fit"], None,
-            peak.mb, repeats, note),
+            peak.mb, repeats, note, where, LEVERS["fit"]),
         Row(f"coreset, {name}, {count} photos", "anomalib 2.7 KCenterGreedy", device, "picks/s", picks / coreset_s,
             1 / pick_s, pick_s * picks / coreset_s, GOALS["coreset"], None, peak.mb, repeats,
-            f"ours with its projection, anomalib's without; {PICKS_TIMED} of its {picks:,} picks were timed"),
+            f"ours with its projection, anomalib's without; {PICKS_TIMED} of its {picks:,} picks were timed", "",
+            LEVERS["coreset"]),
     ]  # fmt: skip
-    if threshold:
-        whole, more = rates["with threshold"], "anomalib does nothing for the five more fits that set our threshold"
-        work = f"{work}, with five held-out fits"
+    if more:
+        whole, why = rates["with threshold"], "anomalib does nothing for the five more fits that set our threshold"
         rows.append(
-            Row(work, fits, device, "images/s", whole, theirs, whole / theirs, None, None, peak.mb, repeats, more)
-        )
+            Row(f"{work}, with five held-out fits", fits, device, "images/s", whole, theirs, whole / theirs, None,
+                None, peak.mb, repeats, why)
+        )  # fmt: skip
+        rows.append(many_row(ours, peer, more, (fewest_s - FEW_PICKS * pick_s) / count, device))
     return rows
+
+
+@torch.inference_mode()
+def selections(ours: Ours, peer: Peer, photos: Sequence[Sample], repeats: int) -> tuple[float, float, int]:
+    """Seconds of one of anomalib's picks and of our whole coreset on the same features, and how many picks it has."""
+    pictures = [each.flatten(0, 1).float().to(ours.runner.device) for each in ours.features(photos)]
+    embedding = torch.cat(pictures)
+    picks, theirs, own = round(RATIO * len(embedding)), [], []
+    for _ in range(repeats):
+        theirs.append(peer.picks_s(embedding))
+        started = time.perf_counter()
+        coreset(project(pictures, PROJECTED, 0, ours.runner.device), RATIO, picks, 0)
+        own.append(time.perf_counter() - started)
+    return statistics.median(theirs), statistics.median(own), picks
+
+
+@torch.inference_mode()
+def many_row(ours: Ours, peer: Peer, photos: Sequence[Sample], network_s: float, device: str) -> Row:
+    """A fit on many photos: ours once, anomalib's by what a photo and a pick take of it."""
+    count, timed, started = len(photos), ours.extractor(len(photos)), time.perf_counter()
+    with peak_memory(device) as peak:
+        features = ours.features(photos, timed)
+        scorer = ours.method.fitter(features, ours.runner.device)(range(count))
+    seconds = time.perf_counter() - started
+    embedding = torch.cat([each.flatten(0, 1) for each in features]).float().to(ours.runner.device)
+    del features
+    picks, pick_s = round(RATIO * len(embedding)), peer.picks_s(embedding, MANY_TIMED)
+    theirs_s = count * network_s + picks * pick_s
+    note = (
+        f"a bank of {len(scorer.bank):,}; anomalib's time is computed: {1000 * network_s:.0f} ms a photo as measured "
+        f"with fewer photos, and {picks:,} picks at {1000 * pick_s:.0f} ms, timed for {MANY_TIMED} on these features"
+    )
+    return Row(
+        f"fit, {ours.backbone.name}, {count} photos", "anomalib 2.7 Engine.fit", device, "images/s", count / seconds,
+        count / theirs_s, theirs_s / seconds, GOALS["fit"], None, peak.mb, 1, note, rest(timed, count, seconds),
+        LEVERS["coreset"],
+    )  # fmt: skip
 
 
 def predict_rows(
@@ -270,8 +324,10 @@ def predict_rows(
         **{f"ceiling {size}": ours.ceiling(scorer, photos, size) for size in (4, BATCH)},
     }
     rates = race(contestants, repeats, device)
+    timed, started = Timed(ours.detector(scorer)), time.perf_counter()
     with peak_memory(device) as peak:
-        ours.predict(scorer, photos)
+        ours.predict(scorer, photos, timed)
+    where = rest(timed, len(photos), time.perf_counter() - started)
     share = rates["ours"] / max(rate for name, rate in rates.items() if name.startswith("ceiling"))
     peer_name, work = "anomalib 2.7 Engine.predict, batch", f"predict, {ours.backbone.name}, {len(photos)} photos"
     note = (
@@ -279,7 +335,8 @@ def predict_rows(
     )
     return [
         Row(work, f"{peer_name} {size}", device, "images/s", rates["ours"], rates[str(size)],
-            rates["ours"] / rates[str(size)], GOALS[device, size], share, peak.mb, repeats, note)
+            rates["ours"] / rates[str(size)], GOALS[device, size], share, peak.mb, repeats, note,
+            where, LEVERS["predict"])
         for size in (1, 16)
     ]  # fmt: skip
 
@@ -317,13 +374,14 @@ def memory(checkpoint: Path, photos: Sequence[Sample], counts: Sequence[int], si
     """Peaks of fits in processes of their own: where counts[0] photos have all the candidates, and without a bound."""
     patches = (-(-side // 8)) ** 2
     bound = patches * counts[0] // CANDIDATES
-    peaks: dict[str, list[float]] = {}
-    for name, most, measured in (("bounded", bound, counts), ("unbounded", FitConfig().most, counts[-1:])):
-        peaks[name] = []
-        for count in measured:
-            spawned = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(1, spawned) as process:
-                peaks[name].append(round(process.submit(peak_of_fit, checkpoint, photos[:count], most, side).result()))
+    fits = [("bounded", bound, photos[:count]) for count in counts]
+    fits.append(("unbounded", FitConfig().most, photos[: counts[-1]]))
+    # A process for each fit; they run side by side, for it is not time that is measured.
+    with ProcessPoolExecutor(len(fits), multiprocessing.get_context("spawn"), max_tasks_per_child=1) as processes:
+        started = [(name, processes.submit(peak_of_fit, checkpoint, few, most, side)) for name, most, few in fits]
+    peaks: dict[str, list[float]] = {name: [] for name, _ in started}
+    for name, fit in started:
+        peaks[name].append(round(fit.result()))
     return {
         "photos": list(counts), "side": side, "candidates": bound * CANDIDATES, "peak_mb": peaks,
         "computed": at_full_size(4000, side),
@@ -344,8 +402,12 @@ def at_full_size(photos: int, side: int) -> dict[str, float]:
     }
 
 
-def measure(names: Sequence[str], count: int, repeats: Sequence[int], root: Path) -> tuple[list[Row], dict[str, Any]]:
+def measure(
+    names: Sequence[str], count: int, many: int, repeats: Sequence[int], root: Path
+) -> tuple[list[Row], dict[str, Any]]:
     """All rows and, of the first network, what grows."""
+    from tests.full_size import wide_resnet  # with transformers, which the processes of `memory` need not import
+
     device, rows, more = this_device(), [], {}
     tree = root / "cloth"
     photos = draw_photos(tree / NORMALS, count)
@@ -353,12 +415,13 @@ def measure(names: Sequence[str], count: int, repeats: Sequence[int], root: Path
     (tree / TESTS).mkdir(parents=True)
     for sample in few:
         (tree / TESTS / sample.path.name).hardlink_to(sample.path)
+    crowd = draw_photos(root / "many", many)
     for number, (name, times) in enumerate(zip(names, repeats, strict=True)):
         torch.manual_seed(0)
         checkpoint = with_bilinear(wide_resnet(root / name, name))
         ours = Ours(checkpoint, device)
-        peer = Peer(ours.backbone, root / "anomalib", device)
-        rows += fit_rows(ours, peer, tree, photos, times, device, threshold=not number)
+        peer = Peer(ours.backbone, checkpoint, root / "anomalib", device)
+        rows += fit_rows(ours, peer, tree, photos, times, device, more=() if number else crowd)
         rows += predict_rows(ours, peer, tree / TESTS, few, ours.fit(photos), times, device)
         if not number:
             counts = [count // 4, count // 2, count]
@@ -370,16 +433,17 @@ def main() -> None:
     """Prints the rows and, where wanted, keeps them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=50, help="(%(default)s)")
+    parser.add_argument("--many", type=int, default=MANY, help="photos of one more fit (%(default)s)")
     parser.add_argument("--networks", nargs="+", default=["resnet18", "wide_resnet50_2"], help="(%(default)s)")
     parser.add_argument("--quick", action="store_true", help="a trial: resnet18, 12 photos, one repeat")
     parser.add_argument("--write", action="store_true", help="keep the rows in benchmarks/results")
     options = parser.parse_args()
     if options.quick:
-        options.photos, options.networks = 12, ["resnet18"]
+        options.photos, options.many, options.networks = 12, 24, ["resnet18"]
     first, others = (1, 1) if options.quick else (3, 1 if this_device() == "cpu" else 3)
     repeats = [others if number else first for number in range(len(options.networks))]
     with tempfile.TemporaryDirectory() as root:
-        rows, more = measure(options.networks, options.photos, repeats, Path(root))
+        rows, more = measure(options.networks, options.photos, options.many, repeats, Path(root))
     for row in rows:
         print(asdict(row))
     print(more)

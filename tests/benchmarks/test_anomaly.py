@@ -3,7 +3,18 @@
 import pytest
 import torch
 
-from benchmarks.anomaly import SIDE, TESTS, Ours, Peer, at_full_size, draw_photos, growth, predict_rows, with_bilinear
+from benchmarks.anomaly import (
+    SIDE,
+    TESTS,
+    Ours,
+    Peer,
+    at_full_size,
+    draw_photos,
+    growth,
+    many_row,
+    predict_rows,
+    with_bilinear,
+)
 from tests.full_size import wide_resnet
 
 PATCHES = (SIDE // 8) ** 2
@@ -25,8 +36,12 @@ def ours(folder):
     return Ours(with_bilinear(wide_resnet(folder / "resnet10t", "resnet10t")), "cpu")
 
 
-def test_both_fit_a_bank_and_score_alike(ours, photos, folder):
-    peer = Peer(ours.backbone, folder / "anomalib", "cpu")
+@pytest.fixture(scope="module")
+def peer(ours, folder):
+    return Peer(ours.backbone, ours.checkpoint, folder / "anomalib", "cpu")
+
+
+def test_both_fit_a_bank_and_score_alike(ours, peer, photos, folder):
     assert peer.fit(folder / TESTS, len(photos), 5) == 2
     scorer = ours.fit(photos)
     assert len(scorer.bank) == round(0.1 * 2 * PATCHES)
@@ -36,6 +51,14 @@ def test_both_fit_a_bank_and_score_alike(ours, photos, folder):
     rows = predict_rows(ours, peer, folder / TESTS, photos, scorer, 1, "cpu")
     assert [row.goal for row in rows] == [3.0, 1.5]
     assert all(row.ours > 0 and row.ratio == row.ours / row.peer_value for row in rows)
+    assert all("in the network" in row.rest and row.lever for row in rows)
+
+
+def test_what_is_computed_of_many_photos_is_said(ours, peer, photos):
+    row = many_row(ours, peer, photos, 2.0, "cpu")
+    assert row.peer_value < 2 / (2 * 2.0)  # the picks come on top
+    assert "a bank of 205; anomalib's time is computed: 2000 ms a photo" in row.note and "205 picks at" in row.note
+    assert row.ratio == pytest.approx(row.ours / row.peer_value) and row.rest
 
 
 def test_growth_is_told_for_each_number_of_photos(ours, photos):
