@@ -9,7 +9,6 @@ import argparse
 import json
 import logging
 import multiprocessing
-import statistics
 import tempfile
 import time
 import warnings
@@ -90,12 +89,13 @@ class Peer:
             warnings.simplefilter("ignore")
             from anomalib.engine import Engine
             from anomalib.models import Patchcore
+            from anomalib.models.components import KCenterGreedy
         for name in ("anomalib", "lightning", "lightning.pytorch", "lightning.fabric"):
             logging.getLogger(name).setLevel(logging.ERROR)
         self.folder, self.backbone = folder, backbone
         self.weights = load_file(checkpoint / "model.safetensors")
         self.accelerator = "gpu" if device == "gpu" else "cpu"
-        self._engine, self._model = Engine, Patchcore
+        self._engine, self._model, self._sampler = Engine, Patchcore, KCenterGreedy
 
     def model(self, ratio: float) -> Any:  # noqa: ANN401 - anomalib's
         """A new one, not fitted."""
@@ -147,23 +147,15 @@ class Peer:
         found = self.engine().predict(model, dataloaders=loader)
         return [float(score) for each in found for score in each.pred_score.flatten()]
 
-    def picks_s(self, embedding: Tensor, timed: int = PICKS_TIMED) -> float:
-        """Seconds of one pick on the features (N, D), of `timed`; what is done once, the projection, is left out."""
-        from anomalib.models.components import KCenterGreedy
+    def projected(self, embedding: Tensor) -> Tensor:
+        """Features (N, D) as it projects them before it picks; (N, 1, D'), which it does not project again."""
+        sampler = self._sampler(embedding, 2.5 / len(embedding))
+        sampler.select_coreset_idxs()
+        return sampler.features.unsqueeze(1)
 
-        def sampler(points: Tensor, picks: int) -> Any:  # noqa: ANN401 - anomalib's
-            return KCenterGreedy(points, (picks + 0.5) / len(points))
-
-        projected = sampler(embedding, 2)
-        projected.select_coreset_idxs()
-        points = projected.features.unsqueeze(1)  # of three dimensions: these it does not project again
-        seconds = 0.0
-        for picks in (2, 1 + timed):  # the first only to have all of it in memory
-            work = sampler(points, picks)
-            started = time.perf_counter()
-            work.select_coreset_idxs()
-            seconds = time.perf_counter() - started
-        return seconds / timed
+    def picks(self, points: Tensor, timed: int = PICKS_TIMED) -> int:
+        """How many picks it made among what `projected` gave: `timed`."""
+        return len(self._sampler(points, (timed + 1.5) / len(points)).select_coreset_idxs()) - 1
 
 
 class Ours:
@@ -235,10 +227,13 @@ def fit_rows(
 ) -> list[Row]:
     """Fits and the coreset alone; where there are `more` photos, fits with the threshold and on all of these, too."""
     name, count = ours.backbone.name, len(photos)
-    pick_s, coreset_s, picks = selections(ours, peer, photos, repeats)
+    pictures = [each.flatten(0, 1).float().to(ours.runner.device) for each in ours.features(photos)]
+    picks = round(RATIO * sum(map(len, pictures)))
     contestants: dict[str, Callable[[], int]] = {
         "ours": lambda: len(photos) if ours.fit(photos) else 0,
         "anomalib": partial(peer.fit, tree / NORMALS, count, FEW_PICKS),
+        "coreset": partial(select, pictures, picks, ours.runner.device),
+        "picks": partial(peer.picks, peer.projected(torch.cat(pictures))),
     }
     if more:
         contestants["with threshold"] = partial(ours.fit_with_threshold, tree, photos)
@@ -247,7 +242,7 @@ def fit_rows(
     with peak_memory(device) as peak:
         ours.fit(photos, timed)
     where = rest(timed, count, time.perf_counter() - started)
-    fewest_s = count / rates["anomalib"]
+    fewest_s, pick_s = count / rates["anomalib"], 1 / rates["picks"]
     theirs = count / (fewest_s + (picks - FEW_PICKS) * pick_s)
     note = (
         f"anomalib's fit took {fewest_s:.1f} s with {FEW_PICKS} picks; the other {picks - FEW_PICKS:,} at "
@@ -257,8 +252,8 @@ def fit_rows(
     rows = [
         Row(work, fits, device, "images/s", rates["ours"], theirs, rates["ours"] / theirs, GOALS["fit"], None,
             peak.mb, repeats, note, where, LEVERS["fit"]),
-        Row(f"coreset, {name}, {count} photos", "anomalib 2.7 KCenterGreedy", device, "picks/s", picks / coreset_s,
-            1 / pick_s, pick_s * picks / coreset_s, GOALS["coreset"], None, peak.mb, repeats,
+        Row(f"coreset, {name}, {count} photos", "anomalib 2.7 KCenterGreedy", device, "picks/s", rates["coreset"],
+            rates["picks"], rates["coreset"] / rates["picks"], GOALS["coreset"], None, peak.mb, repeats,
             f"ours with its projection, anomalib's without; {PICKS_TIMED} of its {picks:,} picks were timed", "",
             LEVERS["coreset"]),
     ]  # fmt: skip
@@ -273,17 +268,9 @@ def fit_rows(
 
 
 @torch.inference_mode()
-def selections(ours: Ours, peer: Peer, photos: Sequence[Sample], repeats: int) -> tuple[float, float, int]:
-    """Seconds of one of anomalib's picks and of our whole coreset on the same features, and how many picks it has."""
-    pictures = [each.flatten(0, 1).float().to(ours.runner.device) for each in ours.features(photos)]
-    embedding = torch.cat(pictures)
-    picks, theirs, own = round(RATIO * len(embedding)), [], []
-    for _ in range(repeats):
-        theirs.append(peer.picks_s(embedding))
-        started = time.perf_counter()
-        coreset(project(pictures, PROJECTED, 0, ours.runner.device), RATIO, picks, 0)
-        own.append(time.perf_counter() - started)
-    return statistics.median(theirs), statistics.median(own), picks
+def select(pictures: Sequence[Tensor], picks: int, device: torch.device) -> int:
+    """How many patches our coreset has, of features (P, D) of each picture."""
+    return sum(map(len, coreset(project(pictures, PROJECTED, 0, device), RATIO, picks, 0)))
 
 
 @torch.inference_mode()
@@ -296,7 +283,9 @@ def many_row(ours: Ours, peer: Peer, photos: Sequence[Sample], network_s: float,
     seconds = time.perf_counter() - started
     embedding = torch.cat([each.flatten(0, 1) for each in features]).float().to(ours.runner.device)
     del features
-    picks, pick_s = round(RATIO * len(embedding)), peer.picks_s(embedding, MANY_TIMED)
+    picks, points = round(RATIO * len(embedding)), peer.projected(embedding)
+    del embedding
+    pick_s = 1 / race({"picks": partial(peer.picks, points, MANY_TIMED)}, 3, device)["picks"]
     theirs_s = count * network_s + picks * pick_s
     note = (
         f"a bank of {len(scorer.bank):,}; anomalib's time is computed: {1000 * network_s:.0f} ms a photo as measured "
@@ -425,7 +414,10 @@ def measure(
         rows += predict_rows(ours, peer, tree / TESTS, few, ours.fit(photos), times, device)
         if not number:
             counts = [count // 4, count // 2, count]
-            more = {"growth": growth(ours, photos, counts), "memory": memory(checkpoint, photos, counts)}
+            more = {
+                "growth": growth(ours, photos, counts),
+                "memory": memory(checkpoint, photos, [each // 2 for each in counts]),
+            }
     return rows, more
 
 

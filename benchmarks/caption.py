@@ -28,7 +28,7 @@ from tests import full_size
 
 TOKENS = 20
 BEAMS = (3, 1)
-PHOTOS = {"cpu": 4, "gpu": 256}
+PHOTOS = {"cpu": 8, "gpu": 256}
 BATCH = {"cpu": 4, "gpu": 64}
 BEST_BATCH = {"cpu": 4, "gpu": 64}
 """For the network alone."""
@@ -40,8 +40,8 @@ PRECISIONS: dict[str, dict[Precision, torch.dtype]] = {
 """What the device is good at, the usual one first."""
 LOOP = "one by one, float32"
 GOALS = {"cpu": {"one by one": 4.0, "in batches": 1.5}, "gpu": {"one by one": 40.0, "in batches": 3.0}}
-ONE_BY_ONE = {"cpu": 1, "gpu": 16}
-"""Photos that the loop is timed on: it takes as long for each, and longest of all."""
+TIMED = {"cpu": {"one by one": 1, "in batches": 4}, "gpu": {"one by one": 16, "in batches": 256}}
+"""Photos that the peers are timed on: they take as long for each further one, or each further batch."""
 BUNDLED, SAMPLES = Path("mini/weights/blip"), Path("samples/caption/images")
 LEVERS = {
     torch.float32: "bfloat16, for those who accept that a caption in it now and then is another",
@@ -109,26 +109,26 @@ def compare(checkpoint: Path, paths: Sequence[Path], beams: int, repeats: int, b
         for name, dtype in PRECISIONS[device].items()
     }
     card = Plain(checkpoint, device, torch.float32)
-    loop = partial(card.captions, paths[: ONE_BY_ONE[device]], 1, beams)
+    loop = partial(card.captions, paths[: TIMED[device]["one by one"]], 1, beams)
+    batches = paths[: TIMED[device]["in batches"]]
     contestants: dict[str, Callable[[], Sized]] = {LOOP: loop}
     for dtype in PRECISIONS[device].values():
         plain = card if dtype == torch.float32 else Plain(checkpoint, device, dtype)
-        contestants[f"in batches, {named(dtype)}"] = partial(plain.captions, paths, batch, beams)
-    peaks: dict[torch.dtype, float] = {}
+        contestants[f"in batches, {named(dtype)}"] = partial(plain.captions, batches, batch, beams)
     for dtype, ours in mine.items():
-        with rows.peak_memory(device) as peak:
-            ours.captions(samples)
-        peaks[dtype] = peak.mb
         contestants[f"ours, {named(dtype)}"] = partial(ours.captions, samples)
-        contestants[f"network, {named(dtype)}"] = ours.network_alone(samples, BEST_BATCH[device])
+        alone = samples[: TIMED[device]["in batches"]]
+        contestants[f"network, {named(dtype)}"] = ours.network_alone(alone, BEST_BATCH[device])
     rates = rows.race({name: counted(work) for name, work in contestants.items()}, repeats, device)
     for dtype, ours in mine.items():
-        rate, rest = rates[f"ours, {named(dtype)}"], ours.rest(samples)
+        rate = rates[f"ours, {named(dtype)}"]
+        with rows.peak_memory(device) as peak:
+            rest = ours.rest(samples)
         for peer in peers_of(dtype, device):
             yield rows.Row(
                 f"BLIP-base, {beams} beam{'s' * (beams > 1)}, {named(dtype)}", f"Pillow, processor, generate, {peer}",
                 device, "photos/s", rate, rates[peer], rate / rates[peer], GOALS[device][peer.partition(",")[0]],
-                rate / rates[f"network, {named(dtype)}"], peaks[dtype], repeats, note(peer, device), rest,
+                rate / rates[f"network, {named(dtype)}"], peak.mb, repeats, note(peer, device), rest,
                 LEVERS[dtype],
             )  # fmt: skip
 
@@ -152,9 +152,8 @@ def counted(work: Callable[[], Sized]) -> rows.Contestant:
 
 def note(peer: str, device: str) -> str:
     """What a reader has to know of a peer."""
-    if peer == LOOP:
-        return f"the loop's speed is that of {ONE_BY_ONE[device]} of the photos"
-    return changed_by_bfloat16() if named(torch.bfloat16) in peer else ""
+    timed = f"its speed is that of {TIMED[device][peer.partition(',')[0]]} of the photos"
+    return f"{timed}; {changed_by_bfloat16()}" if named(torch.bfloat16) in peer else timed
 
 
 @cache

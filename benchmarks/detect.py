@@ -59,7 +59,7 @@ class Case:
 CASES = {
     "cpu": [
         Case(NAMES[:5], 800, 1, 1, {PIPELINE: 4.5, JOINED: 1.3}, (1, 1)),
-        Case(NAMES, 480, 2, 1, {PIPELINE: 40, JOINED: 1.3}, (1, 1)),
+        Case(NAMES, 480, 1, 1, {PIPELINE: 40, JOINED: 1.3}, (1, 1)),
     ],
     "gpu": [
         Case(NAMES[:5], 800, 64, 16, {PIPELINE: 10, JOINED: 2}, (8, 5)),

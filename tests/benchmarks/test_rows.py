@@ -26,7 +26,11 @@ def test_contestants_take_turns_and_each_begins_once():
 
         return work
 
-    rates = rows.race({"quick": contestant("quick", 0.01), "slow": contestant("slow", 0.05)}, 2, "cpu")
+    racers = {"quick": contestant("quick", 0.01), "slow": contestant("slow", 0.05)}
+    rates = rows.race(racers, 3, "cpu")
+    assert order == ["quick", "slow", "slow", "quick", "quick", "slow"]  # in turn
+    order.clear()
+    rows.race(racers, 2, "cpu")
     assert order == ["quick", "slow", "quick", "slow", "slow", "quick"]  # once each before, then twice in turn
     assert 100 < rates["slow"] < 200 < rates["quick"] < 1000
 
