@@ -34,7 +34,7 @@ from pipelines.search.settings import SearchConfig
 MINI = Path("mini/weights/clip")
 BATCH = 32
 GOALS = {"cpu": {"one by one": 3.0, "in batches": 1.5}, "gpu": {"one by one": 20.0, "in batches": None}}
-SMALL, TIMES = 640, 5
+SMALL, TIMES = 640, 4
 LEVER = "bfloat16 where the CPU multiplies it faster; thumbnails, which the peers do not make, when they are first seen"
 
 Item = TypeVar("Item")
@@ -163,7 +163,7 @@ def best_rate(checkpoint: Path, paths: Sequence[Path], device: str) -> float:
 def main() -> None:
     """Prints the rows and, where wanted, keeps them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, default=12, help="of 12 megapixels; TIMES as many small ones")
+    parser.add_argument("--photos", type=int, default=24, help="of 12 megapixels; TIMES as many small ones")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--write", action="store_true", help="also keep them for docs/benchmarks.md")
     options = parser.parse_args()
