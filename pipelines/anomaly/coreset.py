@@ -45,10 +45,10 @@ def project(images: Sequence[Tensor], dimensions: int, seed: int, device: torch.
     depth = images[0].shape[-1]
     basis = None
     if depth > dimensions:
-        basis = torch.randn(depth, dimensions, generator=torch.Generator().manual_seed(seed)) / dimensions**0.5
-        basis = basis.T.contiguous().to(device)
+        drawn = torch.randn(depth, dimensions, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
+        basis = (drawn / dimensions**0.5).T.contiguous().to(device)
     sizes = [image.numel() // depth for image in images]
-    points = torch.empty(sum(sizes), min(depth, dimensions), device=device)
+    points = torch.empty(sum(sizes), min(depth, dimensions), dtype=torch.float32, device=device)
     parts = list(torch.split(points, sizes))
     for image, rows in zip(images, parts, strict=True):
         patches = image.reshape(-1, depth).to(device, torch.float32)

@@ -91,8 +91,8 @@ def search(decoder: Decoder, start: Tensor, forced: int, rules: Rules) -> Tensor
     now = _Writing(
         places=torch.arange(texts, device=start.device),
         words=start[:, None],
-        scores=torch.zeros(texts, 1, device=start.device),
-        ended=torch.full((texts, rules.beams), -torch.inf, device=start.device),
+        scores=torch.zeros(texts, 1, dtype=torch.float32, device=start.device),
+        ended=torch.full((texts, rules.beams), -torch.inf, dtype=torch.float32, device=start.device),
         best=written.clone(),
     )
     ends = torch.tensor(rules.ends, dtype=torch.int64, device=start.device)

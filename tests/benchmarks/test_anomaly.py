@@ -13,6 +13,7 @@ from benchmarks.anomaly import (
     growth,
     many_row,
     predict_rows,
+    select,
     with_bilinear,
 )
 from tests.full_size import wide_resnet
@@ -52,6 +53,10 @@ def test_both_fit_a_bank_and_score_alike(ours, peer, photos, folder):
     assert [row.goal for row in rows] == [3.0, 1.5]
     assert all(row.ours > 0 and row.ratio == row.ours / row.peer_value for row in rows)
     assert all("in the network" in row.rest and row.lever for row in rows)
+
+
+def test_our_coreset_has_all_its_picks():
+    assert select([torch.rand(50, 8), torch.rand(50, 8)], 10, torch.device("cpu")) == 10
 
 
 def test_what_is_computed_of_many_photos_is_said(ours, peer, photos):

@@ -128,9 +128,12 @@ def test_visitors_who_fit_the_same_at_once_do_not_spoil_each_other(config, tmp_p
         visitor.start()
     for visitor in visitors:
         visitor.join()
-    assert len(found) == 3 and all(each.found == found[0].found for each in found)
     assert [each.name for each in (tmp_path / "fitted").iterdir()] == ["weave"]
-    assert inspected(Model(model.folder, "weave"), photos, config, tmp_path).found == found[0].found
+    found.append(inspected(Model(model.folder, "weave"), photos, config, tmp_path))
+    assert len(found) == 4
+    scores = [[(sample.id, anomaly.score, anomaly.label) for sample, anomaly in each.found] for each in found]
+    for each in scores:  # batches that are shared differ in size, and sums round with them
+        assert each == [(key, pytest.approx(score, rel=1e-5), label) for key, score, label in scores[0]]
 
 
 def test_where_nothing_can_be_kept_photos_are_scored_all_the_same(config, tmp_path):
