@@ -72,7 +72,7 @@ def load_backbone(
     indices = sorted(out_indices) if out_indices is not None else build.indices(strides)
     plain = build.loaded(indices)
     spec = _spec(plain.pretrained_cfg, size_hw, mean, std)
-    module = fuse(plain, torch.rand(1, 3, *size_hw, generator=torch.Generator().manual_seed(0)))
+    module = fuse(plain, torch.rand(1, 3, *size_hw, dtype=torch.float32, generator=torch.Generator().manual_seed(0)))
     identity = {
         "backbone": architecture,
         "options": dict(options or {}),

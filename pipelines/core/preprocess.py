@@ -92,7 +92,11 @@ def normalise(batch: Tensor, spec: PreprocessSpec, dtype: torch.dtype, mask: Ten
     Where the bool mask (B, H, W) is False the result is 0, whatever the mean is: padding is done after normalising.
     """
     scale = 1.0 / spec.rescale
-    mean, std = (torch.tensor(values, device=batch.device).view(3, 1, 1) * scale for values in (spec.mean, spec.std))
+    # The dtype is named: while transformers loads a network it sets another default, for all threads.
+    mean, std = (
+        torch.tensor(values, dtype=torch.float32, device=batch.device).view(3, 1, 1) * scale
+        for values in (spec.mean, spec.std)
+    )
     values = batch.to(torch.float32, copy=True).sub_(mean).div_(std)
     if mask is not None:
         values.masked_fill_(~mask.unsqueeze(-3), 0)

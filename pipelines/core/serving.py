@@ -114,17 +114,14 @@ class Serving:
         return made
 
     def load(self, make: "partial[Made]") -> Made:
-        """What `make` gives, kept under its function's name and its arguments.
-
-        It is made while no network runs: transformers sets PyTorch's default dtype for all threads while it loads.
-        """
+        """What `make` gives, kept under its function's name and its arguments."""
         name = f"{make.func.__module__}.{make.func.__qualname__} {make.args!r} {make.keywords!r}"
 
         def shared() -> Made:
-            with shared_networks(), torch.inference_mode(False):
+            with shared_networks():
                 return make()
 
-        found: Made = self._keep(name, lambda: self.alone(shared))
+        found: Made = self._keep(name, shared)
         for model in found if isinstance(found, tuple) else (found,):
             module = getattr(model, "module", None)
             if isinstance(module, nn.Module):

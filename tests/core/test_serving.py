@@ -179,15 +179,6 @@ def test_what_is_done_alone_runs_where_the_networks_do_and_in_inference_mode(ser
         runner.alone(lambda: 1 // 0)
 
 
-def test_a_network_is_loaded_while_no_other_runs_and_as_if_it_were_loaded_anywhere(serving):
-    def made(_):
-        return threading.get_ident(), torch.is_inference_mode_enabled()
-
-    model = Doubling()
-    asked(serving, model, [1])
-    assert serving.load(partial(made, "a checkpoint")) == (*model.threads, False)
-
-
 def translator(folder: Path, beams: int) -> Translator:
     return Translator(folder, "eng_Latn", "kor_Hang", beams)
 
