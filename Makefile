@@ -69,7 +69,7 @@ test: setup ## run the tests
 stress: setup ## kill 300 runs at random, hold what comes out to undisturbed runs, write the figures (10 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.stress --kills 300 --seed 1 --write
 
-bench: setup ## time each task against its peers on this CPU, write docs/benchmarks.md (15 minutes)
+bench: setup ## time each task against its peers on this CPU, write docs/benchmarks.md (takes minutes)
 	for task in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$task --write || exit 1; done
 	$(BIN)/python -m benchmarks.tables --write
 

@@ -36,7 +36,7 @@ class RunnerConfig:
     """`auto` (the first CUDA device, else the CPU), or a torch device such as `cuda:1`."""
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
     """`auto`: on CUDA fp16, or bf16 where only that is safe; on the CPU bf16 where both it and the model allow that.
-    `bf16` also runs BLIP in it, of whose captions a few then change."""
+    `bf16` also takes it for a model of whose results a few then change, such as BLIP."""
     batch: int | Literal["auto"] = "auto"
     """Images a batch (1 or more), or `auto`: start at 4 and double while it pays and memory allows."""
     workers: int = 0

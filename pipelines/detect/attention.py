@@ -1,8 +1,9 @@
 """Grounding DINO's plain attention, by torch's own kernels."""
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers.models.grounding_dino.modeling_grounding_dino import GroundingDinoMultiheadAttention
+
+from pipelines.core.attention import attend, in_heads
 
 
 class Attention(nn.Module):
@@ -22,8 +23,8 @@ class Attention(nn.Module):
         `attention_mask` float (B, heads, Q, K) is added to the scores.
         """
         query, key, value = (
-            layer(given).view(*given.shape[:2], self.heads, -1).transpose(1, 2)
+            in_heads(layer(given), self.heads)
             for layer, given in ((self.query, queries), (self.key, keys), (self.value, values))
         )
-        mixed = F.scaled_dot_product_attention(query, key, value, attention_mask)
+        mixed = attend(query, key, value, attention_mask)
         return self.out_proj(mixed.transpose(1, 2).flatten(2)), None
