@@ -19,6 +19,7 @@ from pipelines.anomaly.models import Anomaly, AnomalyDetector, Fitted, PatchExtr
 from pipelines.anomaly.settings import AnomalyConfig, fields
 from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, split
 from pipelines.core.batch_model import Outcome
+from pipelines.core.checkpoints import resolve
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
 from pipelines.core.images import Sample
@@ -39,7 +40,7 @@ class AnomalyPipeline:
         self.fields = fields(config)
         self.folders: Folders = read_folders(config.data.images, config.normal, not config.fitted)
         self.backbone = runner.load(partial(
-            load_backbone, config.checkpoint, config.backbone, strides=config.strides, out_indices=config.out_indices,
+            load_backbone, self._checkpoint(), config.backbone, strides=config.strides, out_indices=config.out_indices,
             size_hw=config.size_hw, mean=config.mean, std=config.std, options=config.backbone_options,
         ))  # fmt: skip
         self.fitted: dict[str, Fitted] = {}
@@ -99,6 +100,11 @@ class AnomalyPipeline:
             "scores": self.scores,
             "p_values": self.p_values,
         }
+
+    def _checkpoint(self) -> str:
+        """The weights' file that the settings name, or the folder of the checkpoint that they name."""
+        named = self.config.checkpoint
+        return named if Path(named).expanduser().is_file() else str(self.runner.keep(partial(resolve, named)))
 
     def _check_threshold(self) -> None:
         """Sets the threshold of what is fitted already; raises what would come to light after the fitting only."""

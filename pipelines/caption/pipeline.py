@@ -92,8 +92,8 @@ class CaptionPipeline:
         return {"models": self.models, "captions": said}
 
     def _folder(self, role: str, checkpoint: str) -> Path:
-        folder = self.runner.load(partial(checkpoints.resolve, checkpoint))
-        fingerprint = self.runner.load(partial(checkpoints.fingerprint, folder))
+        folder = self.runner.keep(partial(checkpoints.resolve, checkpoint))
+        fingerprint = self.runner.keep(partial(checkpoints.fingerprint, folder))
         self.models[role] = {"checkpoint": checkpoint, "fingerprint": fingerprint}
         return folder
 

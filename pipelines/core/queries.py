@@ -78,8 +78,8 @@ class Queries:
     def _translator(self) -> Translator:
         if self.translator is None:
             named = self.translation
-            folder: Path = self.runner.load(partial(checkpoints.resolve, named.checkpoint))
-            fingerprint = self.runner.load(partial(checkpoints.fingerprint, folder))
+            folder: Path = self.runner.keep(partial(checkpoints.resolve, named.checkpoint))
+            fingerprint = self.runner.keep(partial(checkpoints.fingerprint, folder))
             self.models["translator"] = {"checkpoint": named.checkpoint, "fingerprint": fingerprint}
             self.translator = self.runner.load(partial(Translator, folder, named.source, named.target))
         return self.translator

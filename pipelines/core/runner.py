@@ -152,8 +152,12 @@ class Runner:
             self.journal.put(name, made)
         return made
 
+    def keep(self, make: "partial[Made]") -> Made:
+        """What `make` gives, such as a checkpoint's folder; a service gives what it made before."""
+        return make() if self.service is None else self.service.keep(make)
+
     def load(self, make: "partial[Made]") -> Made:
-        """What `make` gives, such as a network; a service gives one that it keeps."""
+        """What `make` gives, which holds a network; a service gives one that it keeps."""
         return make() if self.service is None else self.service.load(make)
 
     def alone(self, make: Callable[[], Made]) -> Made:

@@ -31,6 +31,10 @@ class Service(Protocol):
         """What `make` gives, called while no network runs."""
         ...
 
-    def load(self, make: "partial[Made]") -> Made:
+    def keep(self, make: "partial[Made]") -> Made:
         """What `make` gives; an equal call before may have given it already."""
+        ...
+
+    def load(self, make: "partial[Made]") -> Made:
+        """As `keep`, of what holds a network: it is made while no network runs."""
         ...

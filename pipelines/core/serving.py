@@ -113,15 +113,22 @@ class Serving:
             raise made
         return made
 
-    def load(self, make: "partial[Made]") -> Made:
+    def keep(self, make: "partial[Made]") -> Made:
         """What `make` gives, kept under its function's name and its arguments."""
-        name = f"{make.func.__module__}.{make.func.__qualname__} {make.args!r} {make.keywords!r}"
+        found: Made = self._keep(_name(make), make)
+        return found
+
+    def load(self, make: "partial[Made]") -> Made:
+        """What `make` gives, kept as by `keep`, and made by the thread that runs the networks.
+
+        While transformers loads a network, it sets PyTorch's default dtype for all threads.
+        """
 
         def shared() -> Made:
-            with shared_networks():
+            with shared_networks(), torch.inference_mode(False):
                 return make()
 
-        found: Made = self._keep(name, shared)
+        found: Made = self._keep(_name(make), lambda: self.alone(shared))
         for model in found if isinstance(found, tuple) else (found,):
             module = getattr(model, "module", None)
             if isinstance(module, nn.Module):
@@ -179,6 +186,10 @@ class Serving:
                 item = job.items.popleft()
             asked.append(job)
             yield item
+
+
+def _name(make: "partial[Any]") -> str:
+    return f"{make.func.__module__}.{make.func.__qualname__} {make.args!r} {make.keywords!r}"
 
 
 def _checkpoint(make: "partial[Any]") -> str:

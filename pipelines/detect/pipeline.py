@@ -164,8 +164,8 @@ class DetectPipeline:
         return self.english[prompt]
 
     def _folder(self, role: str, checkpoint: str) -> Path:
-        folder = self.runner.load(partial(checkpoints.resolve, checkpoint))
-        fingerprint = self.runner.load(partial(checkpoints.fingerprint, folder))
+        folder = self.runner.keep(partial(checkpoints.resolve, checkpoint))
+        fingerprint = self.runner.keep(partial(checkpoints.fingerprint, folder))
         self.models[role] = {"checkpoint": checkpoint, "fingerprint": fingerprint}
         return folder
 

@@ -54,8 +54,8 @@ class Asking:
     def __init__(self, album: Album, config: SearchConfig, runner: Runner | None = None) -> None:
         """Loads the models. Raises InputError where the settings name another checkpoint than the album's."""
         self.runner = runner or Runner(config.runner)
-        folder = self.runner.load(partial(checkpoints.resolve, config.checkpoint))
-        if self.runner.load(partial(checkpoints.fingerprint, folder)) != album.about.fingerprint:
+        folder = self.runner.keep(partial(checkpoints.resolve, config.checkpoint))
+        if self.runner.keep(partial(checkpoints.fingerprint, folder)) != album.about.fingerprint:
             raise InputError(
                 f"the album {album.path} was made with the checkpoint {album.about.checkpoint} "
                 f"({album.about.fingerprint}), which is not what {config.checkpoint} is; say --checkpoint "
@@ -117,7 +117,7 @@ class Asking:
         Raises ConfigError or CheckpointError.
         """
         if self.judge is None:
-            folder = self.runner.load(partial(checkpoints.resolve, str(self.config.rerank_checkpoint)))
+            folder = self.runner.keep(partial(checkpoints.resolve, str(self.config.rerank_checkpoint)))
             self.judge = self.runner.load(partial(load_judge, str(self.config.rerank), folder))
         (asked,) = self.queries.asked([text], self.judge.tokenizer)
         return rerank(self.judge, self.runner, asked, matches, Path(self.album.about.folder))

@@ -61,8 +61,8 @@ def index(
     path = place(config.albums) / (config.album or folder.name)
     with writing(path):
         files, failed = find_files(folder)
-        checkpoint = runner.load(partial(checkpoints.resolve, config.checkpoint))
-        about = About(str(folder), config.checkpoint, runner.load(partial(checkpoints.fingerprint, checkpoint)))
+        checkpoint = runner.keep(partial(checkpoints.resolve, config.checkpoint))
+        about = About(str(folder), config.checkpoint, runner.keep(partial(checkpoints.fingerprint, checkpoint)))
         album = None if fresh else open_album(path)
         if album is not None:
             check_same(album, about)

@@ -179,6 +179,17 @@ def test_what_is_done_alone_runs_where_the_networks_do_and_in_inference_mode(ser
         runner.alone(lambda: 1 // 0)
 
 
+def test_a_network_is_loaded_where_networks_run_and_as_if_it_were_loaded_anywhere(serving):
+    def made(_):
+        return threading.get_ident(), torch.is_inference_mode_enabled()
+
+    model = Doubling()
+    asked(serving, model, [1])
+    runner = Runner(QUIET, service=serving)
+    assert runner.load(partial(made, "a network")) == (*model.threads, False)
+    assert runner.keep(partial(made, "a folder")) == (threading.get_ident(), False)
+
+
 def translator(folder: Path, beams: int) -> Translator:
     return Translator(folder, "eng_Latn", "kor_Hang", beams)
 
