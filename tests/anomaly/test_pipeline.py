@@ -335,8 +335,8 @@ def test_who_watches_is_told_of_every_fold(settings):
 
 
 def test_a_fit_on_a_part_of_each_picture_finds_the_same(settings):
-    """A bank of at most 2 patches has 40 candidates, 5 of the 64 patches of each of 8 pictures."""
-    rows = run(config := settings(fit__most=2))
+    """A bank of at most 4 patches has 80 candidates, 10 of the 64 patches of each of 8 pictures."""
+    rows = run(config := settings(fit__most=4))
     assert figures(rows)["image AUROC"] > 0.9
     kept = record(config)
     assert {stage["name"] for stage in kept["stages"]} >= {"features fine", "held-out fine", "score"}
@@ -350,7 +350,7 @@ def test_a_fit_on_a_part_of_each_picture_finds_the_same(settings):
 def test_a_picture_that_is_gone_when_it_is_read_again(settings, tree, tmp_path):
     normal = tmp_path / "train"
     shutil.copytree(tree / "fine/train/good", normal)
-    config = settings(data__images=str(tree / "fine/test"), normal=str(normal), fit__most=2)
+    config = settings(data__images=str(tree / "fine/test"), normal=str(normal), fit__most=4)
 
     def watch(stage: str, done: int, total: int | None) -> None:
         if stage == "fit all":
