@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence, Sized
 from functools import cache, partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 from PIL import Image
@@ -20,6 +19,7 @@ from transformers import BlipForConditionalGeneration, BlipProcessor
 
 from benchmarks import rows
 from benchmarks.indexing import draw_photos
+from benchmarks.rows import DTYPES, Precision, named
 from pipelines.caption.models import BlipCaptioner
 from pipelines.core.batch_model import BatchModel
 from pipelines.core.images import Sample, list_images
@@ -32,21 +32,17 @@ PHOTOS = {"cpu": 8, "gpu": 256}
 BATCH = {"cpu": 4, "gpu": 64}
 BEST_BATCH = {"cpu": 4, "gpu": 64}
 """For the network alone."""
-Precision = Literal["fp32", "fp16", "bf16"]
-PRECISIONS: dict[str, dict[Precision, torch.dtype]] = {
-    "cpu": {"fp32": torch.float32, "bf16": torch.bfloat16},
-    "gpu": {"fp16": torch.float16},
-}
+PRECISIONS: dict[str, list[Precision]] = {"cpu": ["fp32", "bf16"], "gpu": ["fp16"]}
 """What the device is good at, the usual one first."""
 LOOP = "one by one, float32"
 GOALS = {"cpu": {"one by one": 4.0, "in batches": 1.5}, "gpu": {"one by one": 40.0, "in batches": 3.0}}
 TIMED = {"cpu": {"one by one": 1, "in batches": 4}, "gpu": {"one by one": 16, "in batches": 256}}
 """Photos that the peers are timed on: they take as long for each further one, or each further batch."""
 BUNDLED, SAMPLES = Path("mini/weights/blip"), Path("samples/caption/images")
-LEVERS = {
-    torch.float32: "bfloat16, for those who accept that a caption in it now and then is another",
-    torch.bfloat16: "weights of eight bits for the decoder, which reads them all for every token",
-    torch.float16: "the decoder's step as a CUDA graph, so that the device does not wait for its launches",
+LEVERS: dict[Precision, str] = {
+    "fp32": "bfloat16, for those who accept that a caption in it now and then is another",
+    "bf16": "weights of eight bits for the decoder, which reads them all for every token",
+    "fp16": "the decoder's step as a CUDA graph, so that the device does not wait for its launches",
 }
 
 
@@ -105,44 +101,37 @@ def compare(checkpoint: Path, paths: Sequence[Path], beams: int, repeats: int, b
     """A row a peer, for each dtype that the captioner allows; all take turns."""
     device, samples = rows.this_device(), [Sample(path.name, path) for path in paths]
     mine = {
-        dtype: Ours(BlipCaptioner(checkpoint, beams=beams, min_tokens=TOKENS, max_tokens=TOKENS), batch, name)
-        for name, dtype in PRECISIONS[device].items()
+        each: Ours(BlipCaptioner(checkpoint, beams=beams, min_tokens=TOKENS, max_tokens=TOKENS), batch, each)
+        for each in PRECISIONS[device]
     }
     card = Plain(checkpoint, device, torch.float32)
     loop = partial(card.captions, paths[: TIMED[device]["one by one"]], 1, beams)
     batches = paths[: TIMED[device]["in batches"]]
     contestants: dict[str, Callable[[], Sized]] = {LOOP: loop}
-    for dtype in PRECISIONS[device].values():
-        plain = card if dtype == torch.float32 else Plain(checkpoint, device, dtype)
-        contestants[f"in batches, {named(dtype)}"] = partial(plain.captions, batches, batch, beams)
-    for dtype, ours in mine.items():
-        contestants[f"ours, {named(dtype)}"] = partial(ours.captions, samples)
+    for each, ours in mine.items():
+        plain = card if each == "fp32" else Plain(checkpoint, device, DTYPES[each])
+        contestants[f"in batches, {named(each)}"] = partial(plain.captions, batches, batch, beams)
+        contestants[f"ours, {each}"] = partial(ours.captions, samples)
         alone = samples[: TIMED[device]["in batches"]]
-        contestants[f"network, {named(dtype)}"] = ours.network_alone(alone, BEST_BATCH[device])
+        contestants[f"network, {each}"] = ours.network_alone(alone, BEST_BATCH[device])
     rates = rows.race({name: counted(work) for name, work in contestants.items()}, repeats, device)
-    for dtype, ours in mine.items():
-        rate = rates[f"ours, {named(dtype)}"]
+    for each, ours in mine.items():
+        rate = rates[f"ours, {each}"]
         with rows.peak_memory(device) as peak:
             rest = ours.rest(samples)
-        for peer in peers_of(dtype, device):
+        for peer in peers_of(each, device):
             yield rows.Row(
-                f"BLIP-base, {beams} beam{'s' * (beams > 1)}, {named(dtype)}", f"Pillow, processor, generate, {peer}",
+                f"BLIP-base, {beams} beam{'s' * (beams > 1)}, {named(each)}", f"Pillow, processor, generate, {peer}",
                 device, "photos/s", rate, rates[peer], rate / rates[peer], GOALS[device][peer.partition(",")[0]],
-                rate / rates[f"network, {named(dtype)}"], peak.mb, repeats, note(peer, device), rest,
-                LEVERS[dtype],
+                rate / rates[f"network, {each}"], peak.mb, repeats, note(peer, device), rest, LEVERS[each],
             )  # fmt: skip
 
 
-def peers_of(dtype: torch.dtype, device: str) -> list[str]:
+def peers_of(precision: Precision, device: str) -> list[str]:
     """The loop, batches of the same dtype and, beside our usual one, the first, batches of all others."""
-    usual, *others = PRECISIONS[device].values()
-    others = others if dtype == usual else []
-    return [LOOP, *(f"in batches, {named(each)}" for each in (dtype, *others))]
-
-
-def named(dtype: torch.dtype) -> str:
-    """Such as float32."""
-    return str(dtype).removeprefix("torch.")
+    usual, *others = PRECISIONS[device]
+    others = others if precision == usual else []
+    return [LOOP, *(f"in batches, {named(each)}" for each in (precision, *others))]
 
 
 def counted(work: Callable[[], Sized]) -> rows.Contestant:
@@ -153,14 +142,15 @@ def counted(work: Callable[[], Sized]) -> rows.Contestant:
 def note(peer: str, device: str) -> str:
     """What a reader has to know of a peer."""
     timed = f"its speed is that of {TIMED[device][peer.partition(',')[0]]} of the photos"
-    return f"{timed}; {changed_by_bfloat16()}" if named(torch.bfloat16) in peer else timed
+    return f"{timed}; {changed_by_bfloat16()}" if named("bf16") in peer else timed
 
 
 @cache
 def changed_by_bfloat16() -> str:
     """How many captions of the bundled samples bfloat16 changes."""
     samples = [Sample(path.name, path) for path in list_images(SAMPLES)]
-    usual, near = (Ours(BlipCaptioner(BUNDLED), 16, precision).captions(samples) for precision in ("fp32", "bf16"))
+    both: tuple[Precision, Precision] = ("fp32", "bf16")
+    usual, near = (Ours(BlipCaptioner(BUNDLED), 16, precision).captions(samples) for precision in both)
     changed = sum(a != b for a, b in zip(usual, near, strict=True))
     return f"bfloat16 changes {changed} of {len(samples)} captions of the bundled samples; float32's are transformers'"
 

@@ -3,7 +3,8 @@
 Peers: Pillow, Hugging Face's processor and the model one photo after the other, as a model's page shows it; and the
 same in batches of 32, as sentence-transformers does it. Neither hashes files, makes thumbnails or keeps anything, as
 ours does. All start with the network loaded. Photos are drawn: 12 megapixels as phones take them, and 640 pixels as
-data sets have them. The networks are the bundled CLIP, whose own share is small, and CLIP ViT-B/32 with random weights.
+data sets have them. The networks are the bundled CLIP, whose own share is small, and CLIP ViT-B/32 with random weights,
+on a CPU in bfloat16, too, against batches in bfloat16.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from transformers import AutoModel, AutoProcessor, CLIPConfig, CLIPImageProcesso
 
 from benchmarks import rows
 from benchmarks.indexing import draw_photos
+from benchmarks.rows import DTYPES, Precision, named
 from pipelines.core.batch_model import BatchModel, Outcome
 from pipelines.core.clip import load_clip
 from pipelines.core.images import Sample, list_images
@@ -34,8 +36,9 @@ from pipelines.search.settings import SearchConfig
 MINI = Path("mini/weights/clip")
 BATCH = 32
 GOALS = {"cpu": {"one by one": 3.0, "in batches": 1.5}, "gpu": {"one by one": 20.0, "in batches": None}}
+USUAL: dict[str, Precision] = {"cpu": "fp32", "gpu": "fp16"}
 SMALL, TIMES = 640, 4
-LEVER = "bfloat16 where the CPU multiplies it faster; thumbnails, which the peers do not make, when they are first seen"
+LEVER = "thumbnails, which the peers do not make, when they are first seen"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -45,18 +48,20 @@ Made = TypeVar("Made")
 class Loaded(Runner):
     """A Runner that keeps what it has loaded, as the peers do, and says how long its latest network took."""
 
-    def __init__(self) -> None:
-        super().__init__(RunnerConfig(progress=False))
+    def __init__(self, precision: Precision = "fp32") -> None:
+        super().__init__(RunnerConfig(precision=precision, progress=False))
         self.kept: dict[object, Any] = {}
         self.timed: rows.Timed[Any, Any] | None = None
 
-    def load(self, make: partial[Made]) -> Made:
+    def keep(self, make: partial[Made]) -> Made:
         """What `make` gives, or gave before."""
         key = make.func, make.args
         if key not in self.kept:
             self.kept[key] = make()
         made: Made = self.kept[key]
         return made
+
+    load = keep
 
     def run(
         self, model: BatchModel[Item, Result], items: Iterable[Item], stage: str = "run", **settings: bool
@@ -69,9 +74,8 @@ class Loaded(Runner):
 class Plain:
     """A model's page on the hub, one photo at a time or in batches."""
 
-    def __init__(self, checkpoint: Path, device: str) -> None:
+    def __init__(self, checkpoint: Path, device: str, dtype: torch.dtype) -> None:
         self.device = "cuda" if device == "gpu" else "cpu"
-        dtype = torch.float16 if device == "gpu" else torch.float32
         self.model = AutoModel.from_pretrained(checkpoint, dtype=dtype).eval().to(self.device)
         self.processor = AutoProcessor.from_pretrained(checkpoint)
 
@@ -108,43 +112,50 @@ def shrink(photos: Path, folder: Path, times: int) -> Path:
     return folder
 
 
-def compare(work: str, photos: Path, checkpoint: Path, repeats: int) -> Iterator[rows.Row]:
-    """A row a peer."""
-    device = rows.this_device()
-    paths = list_images(photos)
-    plain = Plain(checkpoint, device)
-    peers: dict[str, Callable[[], int]] = {
-        "one by one": lambda: len(plain.vectors(paths, 1)),
-        "in batches": lambda: len(plain.vectors(paths, BATCH)),
-    }
-    runner = Loaded()
+def compare(
+    work: str, photos: Path, checkpoint: Path, repeats: int, precisions: Sequence[Precision]
+) -> Iterator[rows.Row]:
+    """A row a peer for each dtype that is ours, the usual one first; the loop is always in that; all take turns."""
+    device, paths = rows.this_device(), list_images(photos)
+    plain = {each: Plain(checkpoint, device, DTYPES[each]) for each in precisions}
+    contestants: dict[str, Callable[[], int]] = {"one by one": partial(vectors, plain[precisions[0]], paths, 1)}
+    runners = {each: Loaded(each) for each in precisions}
     with tempfile.TemporaryDirectory() as albums:
         config = SearchConfig(str(checkpoint), albums=Path(albums))
 
-        def ours() -> int:
+        def ours(runner: Loaded) -> int:
             return index(photos, config, fresh=True, runner=runner).photos
 
-        with rows.peak_memory(device) as peak:
-            ours()
-        rates = rows.race({"ours": ours, **peers}, repeats, device)
-        started = time.perf_counter()
-        ours()
-        seconds = time.perf_counter() - started
-    assert runner.timed is not None
-    rest = rows.rest(runner.timed, len(paths), seconds, made="files to pixels, thumbnails and hashes")
-    ceiling = best_rate(checkpoint, paths[:BATCH], device)
-    for name in peers:
-        yield rows.Row(
-            work, f"Pillow, processor, model, {name}", device, "photos/s", rates["ours"], rates[name],
-            rates["ours"] / rates[name], GOALS[device][name], rates["ours"] / ceiling, peak.mb, repeats, rest=rest,
-            lever=LEVER,
-        )  # fmt: skip
+        for each in precisions:
+            contestants[f"in batches, {each}"] = partial(vectors, plain[each], paths, BATCH)
+            contestants[f"ours, {each}"] = partial(ours, runners[each])
+        rates = rows.race(contestants, repeats, device)
+        for each, runner in runners.items():
+            started = time.perf_counter()
+            with rows.peak_memory(device) as peak:
+                ours(runner)
+            seconds = time.perf_counter() - started
+            assert runner.timed is not None
+            rest = rows.rest(runner.timed, len(paths), seconds, made="files to pixels, thumbnails and hashes")
+            mine, ceiling = rates[f"ours, {each}"], best_rate(checkpoint, paths[:BATCH], device, each)
+            for peer, rate in (("one by one", rates["one by one"]), ("in batches", rates[f"in batches, {each}"])):
+                yield rows.Row(
+                    work if each == precisions[0] else f"{work}, {named(each)}",
+                    f"Pillow, processor, model, {peer}, {named(precisions[0] if peer == 'one by one' else each)}",
+                    device, "photos/s", mine, rate, mine / rate, GOALS[device][peer], mine / ceiling, peak.mb, repeats,
+                    rest=rest, lever=LEVER,
+                )  # fmt: skip
 
 
-def best_rate(checkpoint: Path, paths: Sequence[Path], device: str) -> float:
+def vectors(plain: Plain, paths: Sequence[Path], batch: int) -> int:
+    """How many photos the peer has read."""
+    return len(plain.vectors(paths, batch))
+
+
+def best_rate(checkpoint: Path, paths: Sequence[Path], device: str, precision: Precision) -> float:
     """Photos a second of the network alone, at its best batch."""
     images, _ = load_clip(checkpoint)
-    runner = Runner(RunnerConfig(progress=False))
+    runner = Runner(RunnerConfig(precision=precision, progress=False))
     images.module.to(runner.device, runner.dtype(images))
     pixels = images.prepare([Sample(path.name, path) for path in paths])["pixels"].to(runner.device)
     rates = []
@@ -163,7 +174,7 @@ def best_rate(checkpoint: Path, paths: Sequence[Path], device: str) -> float:
 def main() -> None:
     """Prints the rows and, where wanted, keeps them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, default=24, help="of 12 megapixels; TIMES as many small ones")
+    parser.add_argument("--photos", type=int, default=16, help="of 12 megapixels; TIMES as many small ones")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--write", action="store_true", help="also keep them for docs/benchmarks.md")
     options = parser.parse_args()
@@ -173,10 +184,14 @@ def main() -> None:
         large.mkdir()
         draw_photos(large, options.photos)
         small = shrink(large, Path(folder) / "small", TIMES)
-        networks = {"the bundled CLIP": MINI, "CLIP ViT-B/32": full_size(Path(folder) / "clip")}
-        for network, checkpoint in networks.items():
+        usual = USUAL[rows.this_device()]
+        networks: dict[str, tuple[Path, Sequence[Precision]]] = {
+            "the bundled CLIP": (MINI, [usual]),
+            "CLIP ViT-B/32": (full_size(Path(folder) / "clip"), [usual, "bf16"] if usual == "fp32" else [usual]),
+        }
+        for network, (checkpoint, precisions) in networks.items():
             for size, photos in (("12 megapixels", large), ("640 px", small)):
-                for row in compare(f"photo index, {size}, {network}", photos, checkpoint, options.repeats):
+                for row in compare(f"photo index, {size}, {network}", photos, checkpoint, options.repeats, precisions):
                     print(f"{row.work}: {row.ours:.1f} against {row.peer_value:.1f} ({row.peer}), {row.ratio:.1f}x")
                     found.append(row)
     if options.write:

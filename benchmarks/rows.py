@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, Literal
 
 import torch
 
@@ -22,6 +22,9 @@ from pipelines.core.batches import AUTO_START
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ["torch", "torchvision", "transformers", "anomalib", "timm"]
+
+Precision = Literal["fp32", "fp16", "bf16"]
+DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 Contestant = Callable[[], int]
 """Does the work once, from files to results, and says of how many items."""
@@ -93,14 +96,14 @@ def resident_mb() -> float:
     return pages * os.sysconf("SC_PAGESIZE") / 1e6
 
 
-def race(contestants: Mapping[str, Contestant], repeats: int, device: str) -> dict[str, float]:
+def race(contestants: Mapping[str, Contestant], repeats: int, device: str, warm: bool = False) -> dict[str, float]:
     """Name -> items a second, the median of `repeats`, in which they take turns.
 
     Whatever else the machine does meets all of them; who is first changes with each repeat. A first time, which is
-    slower, is left out by the median of three; of fewer repeats, each works once before.
+    slower, is left out by the median of three; of fewer repeats, each works once before, unless all are `warm`.
     """
     rates: dict[str, list[float]] = {name: [] for name in contestants}
-    if repeats < 3:
+    if repeats < 3 and not warm:
         for work in contestants.values():
             work()
     for number in range(repeats):
@@ -164,6 +167,11 @@ def rest(timed: Timed[Any, Any], items: int, seconds: float, item: str = "photo"
 def figure(value: float) -> str:
     """Three figures are all that a noisy machine gives."""
     return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+
+
+def named(precision: Precision) -> str:
+    """Such as float32."""
+    return str(DTYPES[precision]).removeprefix("torch.")
 
 
 def this_device() -> str:

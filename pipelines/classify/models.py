@@ -60,7 +60,8 @@ class LabelTexts:
     """A BatchModel over labels, each given by its phrases: each becomes a unit vector, float32 (D,) on the CPU."""
 
     def __init__(self, texts: ClipTexts) -> None:
-        self.texts, self.module, self.dtypes = texts, texts.module, texts.dtypes
+        self.texts, self.module = texts, texts.module
+        self.dtypes, self.near_dtypes = texts.dtypes, texts.near_dtypes
 
     def prepare(self, labels: Sequence[Sequence[str]]) -> Batch:
         """`tokens` of all their phrases, and `counts`: how many phrases each label has."""
@@ -79,7 +80,8 @@ class Classifier:
 
     def __init__(self, images: ClipImages, vectors: Tensor, labels: Sequence[str], scale: Scale, top: int) -> None:
         """`vectors`: the labels' unit vectors, float32 (L, D); `top`: how many labels are kept of each picture."""
-        self.images, self.module, self.dtypes = images, images.module, images.dtypes
+        self.images, self.module = images, images.module
+        self.dtypes, self.near_dtypes = images.dtypes, images.near_dtypes
         self.vectors, self.labels, self.scale, self.top = vectors, labels, scale, min(top, len(labels))
 
     def prepare(self, samples: Sequence[Sample]) -> Batch:

@@ -18,6 +18,7 @@ from pipelines.core.pretrained import load_network, load_processor
 
 ARCHITECTURES = ("clip", "siglip", "siglip2")
 DTYPES = frozenset({torch.float32, torch.float16})
+NEAR_DTYPES = frozenset({torch.bfloat16})  # photos that are about as near may change places
 
 
 def load_clip(folder: Path) -> "tuple[ClipImages, ClipTexts]":
@@ -29,7 +30,7 @@ def load_clip(folder: Path) -> "tuple[ClipImages, ClipTexts]":
 class ClipImages:
     """A BatchModel over samples: each picture becomes a unit vector, float32 (D,) on the CPU."""
 
-    dtypes = DTYPES
+    dtypes, near_dtypes = DTYPES, NEAR_DTYPES
 
     def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - of any of ARCHITECTURES
         self.module = module
@@ -54,7 +55,7 @@ class ClipImages:
 class ClipTexts:
     """A BatchModel over texts: each becomes a unit vector, float32 (D,) on the CPU."""
 
-    dtypes = DTYPES
+    dtypes, near_dtypes = DTYPES, NEAR_DTYPES
 
     def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - of any of ARCHITECTURES
         self.module = module

@@ -22,6 +22,7 @@ from pipelines.core.errors import ConfigError
 from pipelines.core.journal import Journal
 from pipelines.core.service import Service, Watch
 from pipelines.core.stopping import Stop, seconds_of
+from pipelines.core.workers import workers
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -232,7 +233,7 @@ class _Stage(Generic[Item, Result]):
 
     def _batched(self, items: Iterable[Item]) -> Iterator[tuple[int, Outcome[Item, Result]]]:
         """(place, outcome) pairs as batches end: workers prepare the next batches while the device works."""
-        with ThreadPoolExecutor(self.runner.workers, thread_name_prefix="prepare") as pool:
+        with workers(self.runner.workers) as pool:
             coming = self._coming(items, pool)
             waiting: deque[_Ahead[Item, Result]] = deque()
             try:

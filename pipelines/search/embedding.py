@@ -60,7 +60,8 @@ class PhotoReader:
 
     def __init__(self, images: ClipImages, reduced: bool = True) -> None:
         """`reduced`: whether JPEGs are decoded at a reduced size, which changes vectors by less than a thousandth."""
-        self.images, self.module, self.dtypes = images, images.module, images.dtypes
+        self.images, self.module = images, images.module
+        self.dtypes, self.near_dtypes = images.dtypes, images.near_dtypes
         self.least = least_side(images.spec) if reduced else None
 
     def prepare(self, files: Sequence[PhotoFile]) -> Batch:

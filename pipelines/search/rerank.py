@@ -92,7 +92,8 @@ class ClipMatcher:
     def __init__(self, folder: Path) -> None:
         """Loads a checkpoint folder as `load_clip` does. Raises CheckpointError."""
         self.images, self.texts = load_clip(folder)
-        self.module, self.dtypes, self.tokenizer = self.images.module, self.images.dtypes, self.texts.tokenizer
+        self.module, self.tokenizer = self.images.module, self.texts.tokenizer
+        self.dtypes, self.near_dtypes = self.images.dtypes, self.images.near_dtypes
 
     def prepare(self, pairs: Sequence[Pair]) -> Batch:
         """`pixels`, uint8 (B, 3, H, W), the distinct `texts`, and `place`, int64 (B): which of them a pair has."""

@@ -32,6 +32,9 @@ def test_contestants_take_turns_and_each_begins_once():
     order.clear()
     rows.race(racers, 2, "cpu")
     assert order == ["quick", "slow", "quick", "slow", "slow", "quick"]  # once each before, then twice in turn
+    order.clear()
+    rows.race(racers, 1, "cpu", warm=True)
+    assert order == ["quick", "slow"]
     assert 100 < rates["slow"] < 200 < rates["quick"] < 1000
 
 

@@ -31,8 +31,8 @@ def photos(tmp_path_factory):
     return samples
 
 
-def vectors(model, items, batch=2):
-    runner = Runner(RunnerConfig(device="cpu", batch=batch, progress=False))
+def vectors(model, items, batch=2, precision="auto"):
+    runner = Runner(RunnerConfig(device="cpu", batch=batch, precision=precision, progress=False))
     return torch.stack([outcome.result for outcome in runner.run(model, items)])
 
 
@@ -52,6 +52,14 @@ def test_photos_have_hugging_faces_vectors(folder, photos):
     assert (found * expected).sum(-1).min() > 0.9999
     assert found.norm(dim=-1) == pytest.approx(np.ones(len(photos)), abs=1e-5)
     assert (found @ found.T).fill_diagonal_(0).max() < 0.999, "different photos differ"
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_bfloat16_hardly_changes_a_vector_where_it_is_asked_for(folder, photos, side):
+    plain, near = load_clip(folder)[side], load_clip(folder)[side]
+    items = (photos, ["a dog", "two cats on a wall"])[side]
+    assert (vectors(plain, items) * vectors(near, items, precision="bf16")).sum(-1).min() > 0.999
+    assert [next(each.module.parameters()).dtype for each in (plain, near)] == [torch.float32, torch.bfloat16]
 
 
 def test_texts_have_hugging_faces_vectors(folder):

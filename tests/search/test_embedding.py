@@ -74,7 +74,8 @@ class Fake:
     """The image side of a network on another device: notes the shapes that it is given."""
 
     def __init__(self):
-        self.module, self.dtypes, self.shapes = torch.nn.Identity(), frozenset(), []
+        self.module, self.shapes = torch.nn.Identity(), []
+        self.dtypes = self.near_dtypes = frozenset()
 
     def predict(self, batch):
         self.shapes.append(tuple(batch["pixels"].shape))
