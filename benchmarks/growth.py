@@ -9,7 +9,6 @@ is translated once: more photos would take less. Anomaly scores with a model tha
 import argparse
 import contextlib
 import io
-import statistics
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from pipelines.__main__ import main as run_command
 
 RESULTS = rows.RESULTS / "growth.json"
 FEWEST = {
-    "cpu": {"caption": 40, "detect": 96, "anomaly": 48, "index": 96},
+    "cpu": {"caption": 32, "detect": 48, "anomaly": 48, "index": 64},
     "gpu": {"caption": 256, "detect": 256, "anomaly": 256, "index": 128},
 }
 """n of each task: about half a second's work on two cores."""
@@ -72,9 +71,9 @@ def measure(task: str, fewest: int, repeats: int, root: Path) -> dict[str, Any]:
     for _ in range(repeats):
         for count in counts:
             seconds[count].append(command(COMMANDS[task], folders | {"photos": photos[count]}))
-    medians = {count: statistics.median(each) for count, each in seconds.items()}
-    start_s = medians.pop(1)
-    return summary(start_s, medians) | {"repeats": repeats}
+    fastest = {count: min(each) for count, each in seconds.items()}  # what else a machine does only makes runs slower
+    start_s = fastest.pop(1)
+    return summary(start_s, fastest) | {"repeats": repeats}
 
 
 def first(photos: Path, count: int, folder: Path) -> Path:

@@ -21,6 +21,8 @@ from pipelines.core.batch_model import Batch, BatchModel, Item, Result
 from pipelines.core.batches import AUTO_START
 
 RESULTS = Path(__file__).parent / "results"
+AGREE = 0.1
+"""By how much two times may differ that need no third."""
 PACKAGES = ["torch", "torchvision", "transformers", "anomalib", "timm"]
 
 Precision = Literal["fp32", "fp16", "bf16"]
@@ -99,8 +101,9 @@ def resident_mb() -> float:
 def race(contestants: Mapping[str, Contestant], repeats: int, device: str, warm: bool = False) -> dict[str, float]:
     """Name -> items a second, the median of `repeats`, in which they take turns.
 
-    Whatever else the machine does meets all of them; who is first changes with each repeat. A first time, which is
-    slower, is left out by the median of three; of fewer repeats, each works once before, unless all are `warm`.
+    Whatever else the machine does meets all of them; who is first changes with each repeat. Of fewer repeats than three
+    each works once before, unless all are `warm`; of more, whoever is slower at first works until the median leaves
+    that out, and whose two times AGREE works no third time.
     """
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     if repeats < 3 and not warm:
@@ -109,6 +112,8 @@ def race(contestants: Mapping[str, Contestant], repeats: int, device: str, warm:
     for number in range(repeats):
         names = list(contestants)
         for name in names[number % len(names) :] + names[: number % len(names)]:
+            if number > 1 and max(rates[name]) <= (1 + AGREE) * min(rates[name]):
+                continue
             gc.collect()
             if device == "gpu":
                 torch.cuda.synchronize()

@@ -56,7 +56,7 @@ class PhotoReader:
     would not be equal. So the network always gets as many photos, of which some may be blank.
     """
 
-    auto_start = CHUNK  # fewer would be filled up with blank ones
+    auto_start = CPU_CHUNK  # fewer would be filled up with blank ones
 
     def __init__(self, images: ClipImages, reduced: bool = True) -> None:
         """`reduced`: whether JPEGs are decoded at a reduced size, which changes vectors by less than a thousandth."""

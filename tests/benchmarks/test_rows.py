@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -15,27 +16,42 @@ def row(ratio=2.0, device="cpu"):
     return rows.Row("caption", "a loop", device, "images/s", 4.0, 4.0 / ratio, ratio, 1.5, 0.5, 100.0, 3)
 
 
-def test_contestants_take_turns_and_each_begins_once():
-    order: list[str] = []
+@pytest.fixture
+def race(monkeypatch):
+    """A race of contestants who take the given seconds, time after time: its rates, and who worked when."""
 
-    def contestant(name, seconds):
-        def work():
+    def run(seconds, repeats, **settings):
+        now, order, coming = [0.0], [], {name: iter(times) for name, times in seconds.items()}
+        monkeypatch.setattr(rows.time, "perf_counter", lambda: now[0])
+
+        def work(name):
             order.append(name)
-            time.sleep(seconds)
+            now[0] += next(coming[name])
             return 10
 
-        return work
+        return rows.race({name: partial(work, name) for name in seconds}, repeats, "cpu", **settings), order
 
-    racers = {"quick": contestant("quick", 0.01), "slow": contestant("slow", 0.05)}
-    rates = rows.race(racers, 3, "cpu")
-    assert order == ["quick", "slow", "slow", "quick", "quick", "slow"]  # in turn
-    order.clear()
-    rows.race(racers, 2, "cpu")
-    assert order == ["quick", "slow", "quick", "slow", "slow", "quick"]  # once each before, then twice in turn
-    order.clear()
-    rows.race(racers, 1, "cpu", warm=True)
-    assert order == ["quick", "slow"]
-    assert 100 < rates["slow"] < 200 < rates["quick"] < 1000
+    return run
+
+
+def test_contestants_take_turns_and_each_begins_once(race):
+    rates, order = race({"quick": [1, 2, 4], "slow": [10, 20, 40]}, 3)
+    assert order == ["quick", "slow", "slow", "quick", "quick", "slow"]
+    assert rates == {"quick": 5, "slow": 0.5}
+
+
+def test_who_takes_as_long_twice_needs_no_third_time(race):
+    rates, order = race({"quick": [1, 1.05, 9], "slow": [10, 20, 30]}, 3)
+    assert order == ["quick", "slow", "slow", "quick", "slow"]
+    assert rates["quick"] == pytest.approx(10, rel=0.05) and rates["slow"] == 0.5
+
+
+def test_of_fewer_times_each_works_once_before_unless_all_are_warm(race):
+    assert race({"quick": [9, 1, 2], "slow": [99, 10, 20]}, 2) == (
+        {"quick": 7.5, "slow": 0.75},
+        ["quick", "slow", "quick", "slow", "slow", "quick"],
+    )
+    assert race({"quick": [1], "slow": [10]}, 1, warm=True) == ({"quick": 10, "slow": 1}, ["quick", "slow"])
 
 
 def test_the_peak_of_memory_is_seen():
