@@ -12,11 +12,11 @@ export QUERY
 BIN := .venv/bin
 RUN := $(BIN)/python -m pipelines
 CONFIGS := $(if $(filter mini,$(PROFILE)),configs/mini,configs)
-BENCHMARKS := caption translation detect anomaly index growth
+BENCHMARKS := caption translation detect anomaly index
 SOURCES := pipelines tests mini benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submissions caption detect anomaly classify search-rank demo evaluate test stress bench bench-gpu check lint types format lock mini clean
+.PHONY: help setup submissions caption detect anomaly classify search-rank demo evaluate test stress bench bench-growth bench-gpu check lint types format lock mini clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -73,7 +73,11 @@ bench: setup ## time each task against its peers on this CPU, write docs/benchma
 	for task in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$task --write || exit 1; done
 	$(BIN)/python -m benchmarks.tables --write
 
-bench-gpu: bench ## the same scripts on an NVIDIA GPU, which they use where there is one
+bench-growth: setup ## time each task for n, 2n and 4n photos, write docs/benchmarks.md (takes minutes)
+	$(BIN)/python -m benchmarks.growth --write
+	$(BIN)/python -m benchmarks.tables --write
+
+bench-gpu: bench bench-growth ## the same scripts on an NVIDIA GPU, which they use where there is one
 
 check: lint types test ## what has to be green: format, lint, types, tests
 

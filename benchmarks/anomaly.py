@@ -310,8 +310,9 @@ def many_row(ours: Ours, peer: Peer, photos: Sequence[Sample], network_s: float,
 
 
 def predict_rows(
-    ours: Ours, peer: Peer, folder: Path, photos: Sequence[Sample], scorer: NearestPatches, repeats: int, device: str
-) -> list[Row]:
+    ours: Ours, peer: Peer, folder: Path, photos: Sequence[Sample], scorer: NearestPatches, repeats: int, device: str,
+    warm: bool = False,
+) -> list[Row]:  # fmt: skip
     """Scores and maps of photos: anomalib's default batch of one, and the best."""
     model = peer.fitted(scorer.bank.clone())
     mine = ours.predict(scorer, photos)
@@ -323,7 +324,7 @@ def predict_rows(
         "16": lambda: len(peer.predict(model, folder, BATCH)),
         **{f"ceiling {size}": ours.ceiling(scorer, photos, size) for size in (4, BATCH)},
     }
-    rates = race(contestants, repeats, device)
+    rates = race(contestants, repeats, device, warm)
     timed, started = Timed(ours.detector(scorer)), time.perf_counter()
     with peak_memory(device) as peak:
         ours.predict(scorer, photos, timed)
@@ -424,7 +425,7 @@ def measure(
         known = None if device == "gpu" else pick_s
         fits, pick_s = fit_rows(ours, peer, tree, photos, times, device, known, () if number else crowd)
         rows += fits
-        rows += predict_rows(ours, peer, tree / TESTS, few, ours.fit(photos), times, device)
+        rows += predict_rows(ours, peer, tree / TESTS, few, ours.fit(photos), max(times, 2), device, bool(number))
         if not number:
             counts = [count // 4, count // 2, count]
             more = {

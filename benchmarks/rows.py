@@ -23,6 +23,8 @@ from pipelines.core.batches import AUTO_START
 RESULTS = Path(__file__).parent / "results"
 AGREE = 0.1
 """By how much two times may differ that need no third."""
+LONG = 10.0
+"""Seconds of a time that needs no second."""
 PACKAGES = ["torch", "torchvision", "transformers", "anomalib", "timm"]
 
 Precision = Literal["fp32", "fp16", "bf16"]
@@ -101,28 +103,35 @@ def resident_mb() -> float:
 def race(contestants: Mapping[str, Contestant], repeats: int, device: str, warm: bool = False) -> dict[str, float]:
     """Name -> items a second, the median of `repeats`, in which they take turns.
 
-    Whatever else the machine does meets all of them; who is first changes with each repeat. Of fewer repeats than three
-    each works once before, unless all are `warm`; of more, whoever is slower at first works until the median leaves
-    that out, and whose two times AGREE works no third time.
+    Whatever else the machine does meets all of them; who is first changes with each repeat. A first time, which is
+    slower, is left out by the median of three; of fewer repeats, each works once before, unless all are `warm`. Whose
+    times are `enough` works no more.
     """
-    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    items: dict[str, int] = {}
     if repeats < 3 and not warm:
         for work in contestants.values():
             work()
     for number in range(repeats):
         names = list(contestants)
         for name in names[number % len(names) :] + names[: number % len(names)]:
-            if number > 1 and max(rates[name]) <= (1 + AGREE) * min(rates[name]):
+            if enough(times[name]):
                 continue
             gc.collect()
             if device == "gpu":
                 torch.cuda.synchronize()
             started = time.perf_counter()
-            items = contestants[name]()
+            items[name] = contestants[name]()
             if device == "gpu":
                 torch.cuda.synchronize()
-            rates[name].append(items / (time.perf_counter() - started))
-    return {name: statistics.median(each) for name, each in rates.items()}
+            times[name].append(time.perf_counter() - started)
+    return {name: items[name] / statistics.median(each) for name, each in times.items()}
+
+
+def enough(seconds: Sequence[float]) -> bool:
+    """Whether they tell how long a contestant takes: one that is LONG, beside which a start is short, or two alike."""
+    alike = len(seconds) > 1 and max(seconds) <= (1 + AGREE) * min(seconds)
+    return alike or any(each > LONG for each in seconds)
 
 
 class Timed(Generic[Item, Result]):

@@ -35,23 +35,29 @@ def race(monkeypatch):
 
 
 def test_contestants_take_turns_and_each_begins_once(race):
-    rates, order = race({"quick": [1, 2, 4], "slow": [10, 20, 40]}, 3)
+    rates, order = race({"quick": [0.1, 0.2, 0.4], "slow": [1, 2, 4]}, 3)
     assert order == ["quick", "slow", "slow", "quick", "quick", "slow"]
-    assert rates == {"quick": 5, "slow": 0.5}
+    assert rates == pytest.approx({"quick": 50, "slow": 5})
 
 
 def test_who_takes_as_long_twice_needs_no_third_time(race):
-    rates, order = race({"quick": [1, 1.05, 9], "slow": [10, 20, 30]}, 3)
+    rates, order = race({"quick": [1, 1.05, 9], "slow": [2, 4, 6]}, 3)
     assert order == ["quick", "slow", "slow", "quick", "slow"]
-    assert rates["quick"] == pytest.approx(10, rel=0.05) and rates["slow"] == 0.5
+    assert rates == pytest.approx({"quick": 10 / 1.025, "slow": 2.5})
+
+
+def test_who_takes_long_works_once(race):
+    rates, order = race({"quick": [1, 1, 1], "slow": [20, 30, 40]}, 3)
+    assert order == ["quick", "slow", "quick"]
+    assert rates == pytest.approx({"quick": 10, "slow": 0.5})
 
 
 def test_of_fewer_times_each_works_once_before_unless_all_are_warm(race):
-    assert race({"quick": [9, 1, 2], "slow": [99, 10, 20]}, 2) == (
-        {"quick": 7.5, "slow": 0.75},
-        ["quick", "slow", "quick", "slow", "slow", "quick"],
-    )
-    assert race({"quick": [1], "slow": [10]}, 1, warm=True) == ({"quick": 10, "slow": 1}, ["quick", "slow"])
+    rates, order = race({"quick": [9, 1, 2], "slow": [9, 2, 4]}, 2)
+    assert order == ["quick", "slow", "quick", "slow", "slow", "quick"]
+    assert rates == pytest.approx({"quick": 10 / 1.5, "slow": 10 / 3})
+    rates, order = race({"quick": [1], "slow": [5]}, 1, warm=True)
+    assert order == ["quick", "slow"] and rates == pytest.approx({"quick": 10, "slow": 2})
 
 
 def test_the_peak_of_memory_is_seen():
