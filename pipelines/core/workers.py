@@ -10,9 +10,8 @@ from threadpoolctl import ThreadpoolController
 def workers(count: int) -> ThreadPoolExecutor:
     """`count` threads in each of which PyTorch computes without threads of its own.
 
-    OpenMP counts the threads of all teams. Where they are more than the cores, those of a team sleep when they wait for
-    one another (https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html): the network beside takes half as long
-    again on two cores.
+    OpenMP counts the threads of all teams. Where they are more than the cores, those of a team soon sleep where they
+    wait for one another (https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html): the network beside is slower.
     """
     _libraries()  # of this thread, before several ask at once
     return ThreadPoolExecutor(count, thread_name_prefix="prepare", initializer=_compute_alone)

@@ -110,6 +110,11 @@ def test_other_networks_stay_as_they_are(make):
     assert fuse(plain, photos(1)) is plain
 
 
+def test_images_that_are_too_small_for_its_levels_are_left_to_who_runs_it():
+    plain = timm.create_model("vgg11_bn", features_only=True).eval()
+    assert fuse(plain, torch.rand(1, 3, 8, 8)) is plain
+
+
 def test_parts_in_turn_are_fused():
     fused = fuse(Levels(nn.Conv2d(3, 3, 1), norm(), nn.ReLU()).eval(), photos(1))
     assert parts(fused) == (0, 1, 0)
