@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +20,17 @@ class Padim:
             warnings.simplefilter("ignore")  # they are about anomalib's other models, which importing one loads
             from anomalib.models.image.padim.torch_model import PadimModel
 
-        layers: list[Any] = list(backbone.out_indices)
+        first, layers = cast(list[str], [1]), cast(list[str], list(backbone.out_indices))  # anomalib takes numbers too
         channels = sum(backbone.module.feature_info.channels())  # type: ignore[operator,union-attr]
         kept = min(settings.dimensions, channels)
+        # The maps come from our backbone, so anomalib makes the smallest network: for a ViT it would change, in all of
+        # timm, how position embeddings are resized.
         with torch.random.fork_rng(devices=[]):
-            self.model = PadimModel(backbone.name, layers, pre_trained=False, n_features=kept)
+            self.model = PadimModel("test_resnet", first, pre_trained=False, n_features=1)
+        del self.model.feature_extractor
+        self.model.layers = layers
         order = torch.randperm(channels, generator=torch.Generator().manual_seed(settings.seed))
         self.model.idx = order[:kept]
-        del self.model.feature_extractor  # it has no trained weights: the maps come from our backbone
         self.size_hw = tuple(backbone.identity["input_size"])
 
     def embed(self, maps: Sequence[Tensor]) -> Tensor:

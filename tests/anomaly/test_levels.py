@@ -24,6 +24,13 @@ def test_convolutional_networks_are_read_at_strides_8_and_16_without_a_word(name
     assert reading.notes == named.notes == ()
 
 
+def test_what_is_read_has_one_name_however_it_came_about():
+    """A service keeps a network by the text of what it is loaded with: fitted or not, it is in memory once."""
+    vit = network("vit_small_patch14_dinov2", **SMALL)
+    found = choose(vit, (256, 256))
+    assert repr(found) == repr(choose(vit, found.size_hw, out_indices=found.out_indices, exact=True))
+
+
 @pytest.mark.parametrize(
     ("depth", "expected"),
     [

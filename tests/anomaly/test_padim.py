@@ -1,8 +1,10 @@
 import pytest
+import timm
 import torch
 from anomalib.models.image.padim.torch_model import PadimModel
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from pipelines.anomaly.backbone import load_backbone
 from pipelines.anomaly.methods import FitConfig
 from pipelines.anomaly.padim import Padim
 from pipelines.core.errors import InputError
@@ -39,6 +41,18 @@ def test_scores_match_the_whole_anomalib_model_with_our_weights(method, backbone
         found = [scorer(features) for features in method.embed(backbone(tests))]
     assert [scores.score for scores in found] == pytest.approx(expected.pred_score.flatten().tolist(), rel=1e-4)
     assert found[0].map.shape == (8, 8)
+
+
+def test_timm_resizes_position_embeddings_afterwards_as_before(tmp_path):
+    """anomalib 2.7 takes the antialiasing out of timm's for good, once it has made a ViT."""
+    options = {"depth": 3, "embed_dim": 48, "num_heads": 2}
+    network = timm.create_model("vit_small_patch14_dinov2", num_classes=0, **options)
+    save_file(network.state_dict(), tmp_path / "w.safetensors")
+    how = timm.models.vision_transformer.resample_abs_pos_embed
+    vit = load_backbone(str(tmp_path / "w.safetensors"), "vit_small_patch14_dinov2", size_hw=(56, 56), options=options)
+    padim = Padim(FitConfig(dimensions=30), vit)
+    assert padim.embed(vit(torch.zeros(1, 3, 56, 56))).shape == (1, 4, 4, 30)
+    assert timm.models.vision_transformer.resample_abs_pos_embed is how
 
 
 def test_the_seed_decides_the_channels(backbone, method):

@@ -8,6 +8,9 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import timm
+import torch
+from timm.models import save_for_hf
 
 from pipelines.anomaly.evaluate import score
 from pipelines.anomaly.heatmap import smooth
@@ -171,6 +174,51 @@ def test_a_saved_model_scores_the_same_without_normal_images(settings, tree, tmp
     assert config.data.output.read_bytes() == first
     with pytest.raises(CheckpointError, match="was fitted with"):
         run(settings(model=model, fitted=str(folder), strides=[8]))
+
+
+@pytest.fixture(scope="module")
+def dino(tmp_path_factory) -> Path:
+    """A DINOv2 with registers, its patches 14 pixels wide, with three small blocks of random weights."""
+    folder = tmp_path_factory.mktemp("dino")
+    torch.manual_seed(7)
+    options = {"depth": 3, "embed_dim": 48, "num_heads": 2, "num_classes": 0, "img_size": 112}
+    save_for_hf(timm.create_model("vit_small_patch14_reg4_dinov2", **options), folder, safe_serialization=True)
+    return folder
+
+
+@pytest.mark.parametrize("model", METHODS)
+def test_a_transformer_is_read_at_a_multiple_of_its_patch(settings, dino, tmp_path, capfd, model):
+    changes = {"model": model, "checkpoint": str(dino)}
+    config = settings(**changes, save_fitted=str(tmp_path / "kept"), save_maps=str(tmp_path / "maps"))
+    rows = run(config)
+    assert figures(rows)["image AUROC"] > 0.7
+    told = capfd.readouterr().err
+    assert told.count("pictures have 70 px instead of 64 px: its patches have 14 px\n") == 1
+    assert told.count("all its 3 levels have the stride 14; those of out_indices [1, 2] are read\n") == 1
+    used = record(config)["run"]["models"][0]
+    assert (used["input_size"], used["out_indices"]) == ([70, 70], [1, 2])
+    assert np.load(tmp_path / "maps/fine/test/broken/000.npy").shape == (70, 70)
+    extractor = AnomalyPipeline(config, Runner(config.runner)).extractor
+    assert extractor.features(extractor.prepare(samples(config)[:2])).shape[:3] == (2, 5, 5)
+
+    before = config.data.output.read_bytes()
+    for size in (None, 64, 70):
+        run(settings(**changes, fitted=str(tmp_path / "kept"), input_size=size))
+        assert config.data.output.read_bytes() == before
+    with pytest.raises(CheckpointError, match=r"was fitted with \(input_size: \[70, 70\]\), found .*84"):
+        run(settings(**changes, fitted=str(tmp_path / "kept"), input_size=84))
+
+
+def test_a_model_fitted_before_sizes_were_rounded_scores_at_its_own(settings, dino, tmp_path):
+    """256 px in patches of 14 were 18 x 18 of them and 4 px that were not seen; its scores stay what they were."""
+    changes = {"checkpoint": str(dino), "input_size": 64}
+    run(settings(**changes, save_fitted=str(tmp_path / "kept")))
+    described = json.loads((tmp_path / "kept/fitted.json").read_text())
+    described["backbone"] |= {"input_size": [64, 64]}
+    (tmp_path / "kept/fitted.json").write_text(json.dumps(described))
+    config = settings(**changes, fitted=str(tmp_path / "kept"))
+    run(config)
+    assert record(config)["run"]["models"][0]["input_size"] == [64, 64]
 
 
 def test_heatmaps_lie_where_the_photos_do(settings, tree, tmp_path):
