@@ -63,7 +63,7 @@ def _blip(kind: Any, folder: Path, size: int) -> Path:
         "pad_token_id": 0, "max_position_embeddings": 64,
     }  # fmt: skip
     config = BlipConfig(text_config=shape | text, vision_config={**shape, "image_size": size, "patch_size": 8})
-    _save(kind, config, folder)
+    _save(kind, config, folder, quiet=[0, 1, 2, 4, 5, 6])
     BlipImageProcessor(size={"height": size, "width": size}).save_pretrained(folder)
     return folder
 

@@ -52,6 +52,10 @@ class CaptionConfig:
     """Fewest tokens of a caption (1 or more). Without it 5 for blip, 1 for chat."""
     max_tokens: int | None = None
     """Most tokens of a caption (1 or more; blip counts its prompt). Without it 20 for blip, 64 for chat."""
+    max_pixels: int | None = None
+    """chat: most pixels of a photo that the model sees (1024 or more); larger ones are reduced. Without it 2^20."""
+    clean: bool = True
+    """Whether what is no caption is taken out: chat's markdown, quotes and openers (`이 사진은`), blip's "arafed"."""
     translate: bool | Literal["auto"] = "auto"
     """Whether captions are translated; `auto`: those of blip are, those of chat are not."""
     translation: TranslationConfig = TranslationConfig()
@@ -61,6 +65,8 @@ class CaptionConfig:
 
     def __post_init__(self) -> None:
         _at_least_one(beams=self.beams, min_tokens=self.min_tokens, max_tokens=self.max_tokens)
+        if self.max_pixels is not None and self.max_pixels < 1024:
+            raise ValueError(f"max_pixels is at least 1024, not {self.max_pixels}")
         if self.prompt is not None and not self.prompt.strip():
             raise ValueError("prompt has words in it, or is left out; found only spaces")
 

@@ -1,6 +1,6 @@
-"""Photos and texts to vectors of one space, by any CLIP-like checkpoint: CLIP, SigLIP, SigLIP 2."""
+"""Photos and texts to vectors of one space, by any network that gives features of both: CLIP, SigLIP, SigLIP 2 ..."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,24 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from pipelines.core.batch_model import Batch
-from pipelines.core.decode import decode
+from pipelines.core.errors import CheckpointError
 from pipelines.core.images import Sample
-from pipelines.core.preprocess import normalise, resize, spec_of_processor
+from pipelines.core.pictures import pictures_of, prepared
 from pipelines.core.pretrained import load_network, load_processor
 
-ARCHITECTURES = ("clip", "siglip", "siglip2")
+SIGLIP = ("siglip", "siglip2")
 DTYPES = frozenset({torch.float32, torch.float16})
 NEAR_DTYPES = frozenset({torch.bfloat16})  # photos that are about as near may change places
 
 
 def load_clip(folder: Path) -> "tuple[ClipImages, ClipTexts]":
     """The two sides of a checkpoint folder, which share one network. Raises CheckpointError."""
-    module = load_network(AutoModel, folder, ARCHITECTURES)
+    module = load_network(AutoModel, folder)
+    if not (hasattr(module, "get_image_features") and hasattr(module, "get_text_features")):
+        raise CheckpointError(
+            f"expected a network with features of pictures and of texts, such as CLIP or SigLIP, in {folder}, found "
+            f"{type(module).__name__}; name another checkpoint"
+        )
     return ClipImages(module, folder), ClipTexts(module, folder)
 
 
@@ -32,9 +37,9 @@ class ClipImages:
 
     dtypes, near_dtypes = DTYPES, NEAR_DTYPES
 
-    def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - of any of ARCHITECTURES
+    def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - any that load_clip takes
         self.module = module
-        self.spec = spec_of_processor(load_processor(AutoImageProcessor, folder))
+        self.pictures = pictures_of(load_processor(AutoImageProcessor, folder), folder)
 
     @property
     def width(self) -> int:
@@ -42,14 +47,18 @@ class ClipImages:
         config = self.module.config
         return int(getattr(config, "projection_dim", None) or config.vision_config.hidden_size)
 
+    def shape_key(self, sample: Sample) -> Hashable:
+        """Equal for pictures that may share a batch."""
+        return self.pictures.shape_key(sample.path)
+
     def prepare(self, samples: Sequence[Sample]) -> Batch:
-        """`pixels`: uint8 (B, 3, H, W), resized."""
-        return {"pixels": torch.stack([resize(decode(sample.path), self.spec) for sample in samples])}
+        """The pictures as `Pictures.one` makes them, (B, ...)."""
+        return prepared(self.pictures, samples)
 
     def predict(self, batch: Batch) -> Sequence[Tensor]:
         """One vector a picture."""
-        values = normalise(batch["pixels"], self.spec, next(self.module.parameters()).dtype)
-        return _unit(self.module.get_image_features(pixel_values=values))
+        inputs = self.pictures.inputs(batch, next(self.module.parameters()).dtype)
+        return _unit(self.module.get_image_features(**inputs))
 
 
 class ClipTexts:
@@ -57,11 +66,12 @@ class ClipTexts:
 
     dtypes, near_dtypes = DTYPES, NEAR_DTYPES
 
-    def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - of any of ARCHITECTURES
+    def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - any that load_clip takes
         self.module = module
         self.tokenizer = load_processor(AutoTokenizer, folder)
-        self.longest: int = module.config.text_config.max_position_embeddings
-        self.fixed = module.config.model_type != "clip"
+        # Tokenizers without a limit of their own say 10^30; RoBERTa's has fewer places than position embeddings.
+        self.longest = min(module.config.text_config.max_position_embeddings, self.tokenizer.model_max_length)
+        self.fixed = module.config.model_type in SIGLIP
         """SigLIP was trained on lower-case texts padded to its longest, without a mask, and reads others worse."""
 
     def prepare(self, texts: Sequence[str]) -> Batch:

@@ -1,6 +1,7 @@
 """Loads a Hugging Face network or processor from a checkpoint folder, or says in one sentence why it does not fit."""
 
 import json
+import logging
 import math
 import threading
 from collections.abc import Callable, Collection, Iterator
@@ -102,6 +103,9 @@ def _finite(value: Tensor) -> bool:
 def _load(from_pretrained: Callable[..., Any], folder: Path, name: str, **settings: object) -> Any:  # noqa: ANN401
     # Weights load in seconds: a bar for each network would hide the run's own.
     disable_progress_bar()  # type: ignore[no-untyped-call]
+    logger = logging.getLogger("transformers")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # its table of all keys that a checkpoint lacks: one sentence of ours says it
     try:
         # False, not left out: for an architecture that it does not know, transformers would ask whether to run the
         # folder's own code, and wait.
@@ -111,3 +115,5 @@ def _load(from_pretrained: Callable[..., Any], folder: Path, name: str, **settin
             f"expected what {name} needs in the checkpoint folder {folder}, but it does not load: "
             f"{' '.join(str(error).split())[:300]}"
         ) from None
+    finally:
+        logger.setLevel(level)
