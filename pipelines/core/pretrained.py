@@ -113,7 +113,7 @@ def _load(from_pretrained: Callable[..., Any], folder: Path, name: str, **settin
     except Exception as error:  # transformers, and what it reads with, raise some twenty kinds
         raise CheckpointError(
             f"expected what {name} needs in the checkpoint folder {folder}, but it does not load: "
-            f"{' '.join(str(error).split())[:300]}"
+            f"{' '.join(str(error).partition('Model type should be one of')[0].split())[:300]}"
         ) from None
     finally:
         logger.setLevel(level)
