@@ -1,5 +1,6 @@
 """The caption task: photos in, one sentence each out, in Korean where translated or asked for."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from pipelines.core.images import Sample
 from pipelines.core.runner import Runner
 from pipelines.core.submission import Row
 from pipelines.core.translate import Translator
+from pipelines.fitting import Device, device_of, taken
 
 T = TypeVar("T")
 
@@ -47,14 +49,17 @@ class CaptionPipeline:
 
     results: Sequence[type] = ()
 
-    def __init__(self, config: CaptionConfig, runner: Runner) -> None:
-        """Loads the captioner and, where it is wanted, the translator. Raises CheckpointError or ConfigError."""
+    def __init__(self, config: CaptionConfig, runner: Runner, device: Device | None = None) -> None:
+        """Loads the captioner and, where it is wanted, the translator. Raises CheckpointError or ConfigError.
+
+        `device`: what decides which of several captioners fits; without it what the runner's has.
+        """
         self.config, self.runner = config, runner
         self.fields = fields(config)
         self.models: dict[str, dict[str, str]] = {}
         self.captions: dict[str, Caption] = {}
         settings = {key: getattr(config, key) for key in ("prompt", "beams", "min_tokens", "max_tokens")}
-        folder = self._folder("captioner", config.checkpoint)
+        folder = self._folder("captioner", self._checkpoint(device))
         self.captioner = runner.load(partial(load_captioner, config.model, folder, settings))
         self.translator: Translator | None = None
         if config.translate is True or (config.translate == "auto" and not self.captioner.writes_korean):
@@ -90,6 +95,16 @@ class CaptionPipeline:
         """The models with their hashes, and each picture's caption in the languages it went through."""
         said = {key: {"english": said.english, "korean": said.korean} for key, said in self.captions.items()}
         return {"models": self.models, "captions": said}
+
+    def _checkpoint(self, device: Device | None) -> str:
+        """The captioner that fits into the device's memory; says which one where there is a choice."""
+        config = self.config
+        if not config.smaller:
+            return config.checkpoint
+        precision = self.runner.config.precision
+        choice = taken(config.checkpoint, config.smaller, device or device_of(self.runner), config.model, precision)
+        print(choice.reason, file=sys.stderr)
+        return choice.checkpoint
 
     def _folder(self, role: str, checkpoint: str) -> Path:
         folder = self.runner.keep(partial(checkpoints.resolve, checkpoint))
