@@ -22,8 +22,8 @@ from pipelines.fitting import NEAR, RUNS_IN, Device, Weights, choose, device_of,
 from pipelines.search.rerank import BlipMatcher
 
 NAMES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-# By NVIDIA's data sheets a T4 (Turing) has 16 GB, an L4 (Ada) 24, an A100 (Ampere) 40, of which the driver keeps some; by
-# CUDA's programming guide bfloat16 is multiplied from compute capability 8.0 (Ampere) on.
+# A T4 (Turing) has 16 GB, an L4 (Ada) 24, an A100 (Ampere) 40, of which the driver keeps some; by CUDA's programming
+# guide bfloat16 is multiplied from compute capability 8.0 (Ampere) on.
 T4 = Device("Tesla T4", cuda=True, memory=15_600_000_000, bf16=False)
 L4 = Device("NVIDIA L4", cuda=True, memory=23_500_000_000, bf16=True)
 A100 = Device("NVIDIA A100", cuda=True, memory=42_300_000_000, bf16=True)
