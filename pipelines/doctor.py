@@ -11,12 +11,14 @@ from typing import Any
 
 import torch
 
+from pipelines import ahead
 from pipelines.core.config import add_flags, given_flags, load_config
 from pipelines.core.doctor import Finding, check_inputs, check_submission
 from pipelines.core.errors import ConfigError, InputError, SuiteError
 from pipelines.core.images import read_samples
 from pipelines.core.runner import Runner
 from pipelines.core.submission import content_hash
+from pipelines.fitting import device_of
 from pipelines.history import read_history
 from pipelines.task import Task
 
@@ -129,17 +131,22 @@ def _examine(name: str, task: Task, config: Any, submission: Path | None) -> int
     rows, images = len(task.samples(config)), len(images_that_count(task, config) or task.samples(config))
     of_file = f", and in {submission}" if submission else ""
     print(f"{name}: {' and '.join(told) or 'no problem'} found in {images} images and {rows} rows{of_file}")
-    if (line := estimate(name, config, rows, Runner(config.runner).device_name)) is not None:
+    runner = Runner(config.runner)
+    told = ahead.lines(config, device_of(runner), ahead.here())
+    if (taking := estimate(name, config, rows, runner.device_name)) is not None:
+        told.append(taking)
+    for line in told:
         print(line)
     return 0
 
 
 def _examine_device(config: Any) -> list[Finding]:  # noqa: ANN401 - a task's settings class
     try:
-        device = Runner(config.runner).device
+        runner = Runner(config.runner)
     except ConfigError as error:
         return [Finding("error", str(error))]
-    return check_memory(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else []
+    found = check_memory(torch.cuda.mem_get_info(runner.device)[0]) if runner.device.type == "cuda" else []
+    return found + ahead.warnings(config, device_of(runner), ahead.here())
 
 
 def _refusal(read: Callable[[], object]) -> str | None:

@@ -57,6 +57,31 @@ def test_what_a_run_would_refuse_is_said_once(capsys, task, more, part):
     assert [line[:7] for line in capsys.readouterr().err.splitlines() if part in line] == ["error: "]
 
 
+def test_the_checkpoints_of_the_run_ahead_have_a_line_each(capsys, tmp_path):
+    more = [
+        "--config",
+        "configs/caption.yaml",
+        "--images",
+        "samples/caption/images",
+        "--output",
+        str(tmp_path / "o.csv"),
+    ]
+    assert main(["doctor", "caption", *more, "--device", "cpu"]) == 0
+    problems, captioner, translator = capsys.readouterr().out.splitlines()
+    assert problems == f"caption: no problem found in {ROWS} images and {ROWS} rows"
+    assert captioner.startswith("checkpoint Salesforce/blip-image-captioning-large: ")
+    assert translator.startswith("translation.checkpoint facebook/nllb-200-distilled-600M: ")
+    assert "CC-BY-NC-4.0 (not for commercial use)" in translator
+
+
+def test_a_checkpoint_that_is_too_large_is_a_warning_and_no_error(capsys, tmp_path):
+    settings = tmp_path / "large.yaml"
+    settings.write_text("data: {images: samples/caption/images}\ncheckpoint: Qwen/Qwen3-VL-4B-Instruct\nmodel: chat\n")
+    task = TASKS["caption"][0]()
+    config = load_config(settings, task.config, {"runner.device": "cpu", "data.output": str(tmp_path / "o.csv")})
+    assert {finding.severity for finding in examine_inputs(task, config)} <= {"warning"}
+
+
 def test_an_unknown_setting_is_refused_as_by_a_run(tmp_path, capsys):
     settings = tmp_path / "mine.yaml"
     settings.write_text("data: {images: samples/caption/images}\ncheckpoint: x\nbeamz: 3\n")

@@ -18,6 +18,7 @@ from pipelines.core.images import Sample
 from pipelines.core.runner import Runner
 from pipelines.core.submission import Row
 from pipelines.core.translate import Translator
+from pipelines.fitting import Device, device_of, taken
 
 T = TypeVar("T")
 
@@ -51,8 +52,11 @@ class CaptionPipeline:
 
     results: Sequence[type] = (Said,)
 
-    def __init__(self, config: CaptionConfig, runner: Runner) -> None:
-        """Loads the captioner and, where it is wanted, the translator. Raises CheckpointError or ConfigError."""
+    def __init__(self, config: CaptionConfig, runner: Runner, device: Device | None = None) -> None:
+        """Loads the captioner and, where it is wanted, the translator. Raises CheckpointError or ConfigError.
+
+        `device`: what decides which of several captioners fits; without it what the runner's has.
+        """
         self.config, self.runner = config, runner
         self.fields = fields(config)
         self.models: dict[str, dict[str, str]] = {}
@@ -60,7 +64,7 @@ class CaptionPipeline:
         self.cut: list[str] = []
         """The ids whose captions max_tokens cut off."""
         settings = {key: getattr(config, key) for key in CAPTIONER_SETTINGS}
-        folder = self._folder("captioner", config.checkpoint)
+        folder = self._folder("captioner", self._checkpoint(device))
         self.captioner = runner.load(partial(load_captioner, config.model, folder, settings))
         self.translator: Translator | None = None
         if config.translate is True or (config.translate == "auto" and not self.captioner.writes_korean):
@@ -114,6 +118,16 @@ class CaptionPipeline:
                 self.cut.append(outcome.item.id)
             text = outcome.result.text
             yield Outcome(outcome.item, text) if text else Outcome(outcome.item, None, _silence(outcome.result))
+
+    def _checkpoint(self, device: Device | None) -> str:
+        """The captioner that fits into the device's memory; says which one where there is a choice."""
+        config = self.config
+        if not config.smaller:
+            return config.checkpoint
+        precision = self.runner.config.precision
+        choice = taken(config.checkpoint, config.smaller, device or device_of(self.runner), config.model, precision)
+        print(choice.reason, file=sys.stderr)
+        return choice.checkpoint
 
     def _folder(self, role: str, checkpoint: str) -> Path:
         folder = self.runner.keep(partial(checkpoints.resolve, checkpoint))

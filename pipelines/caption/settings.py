@@ -1,6 +1,7 @@
 """The settings of the caption task, and what they alone say of a run."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Literal
 
 from pipelines.caption.style import Style
@@ -42,6 +43,8 @@ class CaptionConfig:
     data: DataConfig
     checkpoint: str
     """Folder or hub id of the captioner."""
+    smaller: list[str] = field(default_factory=list)
+    """Checkpoints of the same `model` to take in turn where the one before does not fit into the device's memory."""
     model: str = "blip"
     """`blip` (English captions), or `chat`: any chat model that sees pictures and answers the prompt."""
     prompt: str | None = None

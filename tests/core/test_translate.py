@@ -131,7 +131,7 @@ def test_an_unknown_language_names_the_nearest(folder, source, target):
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
     with pytest.raises(
         CheckpointError,
-        match=r"AutoModelForSeq2SeqLM needs .* BlipConfig'> for this kind of AutoModel: AutoModelForSeq2SeqLM.$",
+        match=r"AutoModelForSeq2SeqLM needs .*BlipConfig'> for this kind of AutoModel: AutoModelForSeq2SeqLM.$",
     ):
         Translator(tiny.blip(tmp_path), "eng_Latn", "kor_Hang")
 
