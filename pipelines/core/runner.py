@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from pipelines.core.batch_model import Batch, BatchModel, Outcome, StageReport
 from pipelines.core.batches import AUTO_START, BatchSize, Group, groups
+from pipelines.core.cards import CardFacts, ram_bytes
 from pipelines.core.config import schema
-from pipelines.core.errors import ConfigError
+from pipelines.core.device import choose, say
 from pipelines.core.journal import Journal
 from pipelines.core.lookahead import LOOK_AHEAD, WAITING_BYTES, LookAhead, Prepared, may_double
 from pipelines.core.service import Service, Watch
@@ -34,10 +35,10 @@ class RunnerConfig:
     """How the networks are run."""
 
     device: str = "auto"
-    """`auto` (the first CUDA device, else the CPU), or a torch device such as `cuda:1`."""
+    """`auto` (the first CUDA device that torch can use, else the CPU), or a torch device such as `cuda:1`."""
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
-    """`auto`: on CUDA fp16, or bf16 where only that is safe; on the CPU bf16 where both it and the model allow that.
-    `bf16` also takes it for a model of whose results a few then change, such as BLIP."""
+    """`auto`: on CUDA fp16, or where that is not safe bf16 if the card has it, else fp32; on the CPU bf16 where both it
+    and the model allow that. `bf16` also takes it for a model of whose results a few then change, such as BLIP."""
     batch: int | Literal["auto"] = "auto"
     """Images a batch (1 or more), or `auto`: start at 4 and double while it pays and memory allows."""
     workers: int = 0
@@ -65,15 +66,18 @@ class Runner:
         stop: Stop | None = None,
         service: Service | None = None,
         watch: Watch | None = None,
+        cards: CardFacts | None = None,
     ) -> None:
         """`stop` is asked before each batch; it is never due where it is left out.
 
         With a `service`, networks are run and kept by it, beside those of other Runners. `watch` is told how far each
-        run is, after each item and, with a service, at least some times a second; what it raises ends the run.
+        run is, after each item and, with a service, at least some times a second; what it raises ends the run. `cards`
+        are this machine's where they are left out; what a person should know of them is said once a process.
         """
         self.config = config or RunnerConfig()
         self.service, self.watch = service, watch
-        self.device = _device(self.config.device)
+        self.choice = choose(self.config.device, self.config.precision, cards)
+        say(self.choice.words)
         self.workers = self.config.workers or min(8, os.cpu_count() or 1)
         self.waiting_bytes = self.workers * WAITING_BYTES
         """What prepared batches may take together, where two of them do not take more."""
@@ -86,10 +90,20 @@ class Runner:
         self._sizes: WeakKeyDictionary[BatchModel[Any, Any], BatchSize] = WeakKeyDictionary()
 
     @property
+    def device(self) -> torch.device:
+        """Where the networks run."""
+        return self.choice.device
+
+    @property
+    def memory_bytes(self) -> int:
+        """All memory of the device: a card's own, else the machine's, or what this container may have of it."""
+        return self.choice.card.memory if self.choice.card else ram_bytes()
+
+    @property
     def device_name(self) -> str:
         """The device as run records name it."""
-        if self.device.type == "cuda":
-            return torch.cuda.get_device_name(self.device)
+        if self.choice.card:
+            return self.choice.card.name
         return f"{self.device.type}, {torch.get_num_threads()} threads"
 
     def dtype(self, model: BatchModel[Any, Any]) -> torch.dtype:
@@ -98,7 +112,9 @@ class Runner:
         if self.config.precision != "auto":
             wanted = named[self.config.precision]
         elif self.device.type == "cuda":
-            wanted = torch.float16 if torch.float16 in model.dtypes else torch.bfloat16
+            # What was trained in bfloat16 may hold numbers that float16 has not, and is right in float32 everywhere.
+            other = torch.bfloat16 if self.choice.native_bf16 else torch.float32
+            wanted = torch.float16 if torch.float16 in model.dtypes else other
         else:
             wanted = torch.bfloat16 if _cpu_has_bf16() else torch.float32
         if self.device.type == "cpu" and wanted == torch.float16:
@@ -350,21 +366,6 @@ def _reason(error: Exception) -> str:
     """An error as one line for the list of blanks; our own messages stand for themselves."""
     text = " ".join(str(error).split())
     return text if type(error).__module__.startswith("pipelines.") else f"{type(error).__name__}: {text}"
-
-
-def _device(name: str) -> torch.device:
-    """The device called `name`. Raises ConfigError where this machine has none of that name."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    cards = torch.cuda.device_count()
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = None
-    if device is None or (device.type == "cuda" and (device.index or 0) >= cards):
-        there = ", ".join(["auto", "cpu", *(f"cuda:{card}" for card in range(cards))])
-        raise ConfigError(f"expected a device that this machine has ({there}), found {name!r}; set --device")
-    return device
 
 
 def _cpu_has_bf16() -> bool:
