@@ -1,7 +1,6 @@
 """Which checkpoints fit into a device's memory, decided from numbers, before anything is downloaded."""
 
 import json
-import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Any, Literal, TypeAlias, cast
 import torch
 
 from pipelines.catalogue import BYTES, Dtype, catalogue, gb, memory
+from pipelines.core.cards import memory_bytes
 from pipelines.core.runner import Runner
 
 Precision: TypeAlias = Literal["auto", "fp32", "fp16", "bf16"]
@@ -82,10 +82,10 @@ def dtype_on(device: Device, model: str, stored: Dtype, precision: Precision = "
 def device_of(runner: Runner) -> Device:
     """The device of a Runner, with the memory that it has left (a CPU: all that it has)."""
     cuda = runner.device.type == "cuda"
-    memory_bytes = torch.cuda.mem_get_info(runner.device)[0] if cuda else _installed()
+    left = torch.cuda.mem_get_info(runner.device)[0] if cuda else memory_bytes(runner.device)
     automatic = Runner(replace(runner.config, device=str(runner.device), precision="auto"))
     bf16 = automatic.dtype(cast(Any, _Either())) == torch.bfloat16
-    return Device(runner.device_name, cuda, memory_bytes, bf16)
+    return Device(runner.device_name, cuda, left, bf16)
 
 
 def choose(candidates: Sequence[tuple[str, Weights | None]], device: Device, model: str = "chat",
@@ -133,11 +133,6 @@ class _Either:
     """Stands for a model that leaves it to the Runner whether it runs in bfloat16."""
 
     dtypes: frozenset[torch.dtype] = frozenset({torch.float32, torch.bfloat16})
-
-
-def _installed() -> int:
-    """Bytes of memory that this computer has."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _because(checkpoint: str, passed: Sequence[str], why: str) -> str:

@@ -9,9 +9,11 @@ import pytest
 from pipelines.__main__ import TASKS, main
 from pipelines.core.config import load_config
 from pipelines.core.errors import InputError
+from pipelines.core.runner import RunnerConfig
 from pipelines.core.submission import content_hash
-from pipelines.doctor import Finding, check_memory, enforce, estimate, examine_inputs
+from pipelines.doctor import Finding, check_memory, enforce, estimate, examine_device, examine_inputs
 from pipelines.history import note_run
+from tests.core.card_situations import ON_THE_CPU
 
 ROWS = 60
 
@@ -100,6 +102,16 @@ def test_findings_are_all_printed_and_the_last_error_ends_the_run(capsys):
 @pytest.mark.parametrize(("free", "severities"), [(2**30, ["warning"]), (8 * 2**30, [])])
 def test_the_gpu_has_room(free, severities):
     assert [finding.severity for finding in check_memory(free)] == severities
+
+
+@pytest.mark.parametrize("situation", ON_THE_CPU)
+def test_a_card_that_is_not_used_is_a_warning(situation):
+    facts, message = ON_THE_CPU[situation]
+    expected = [] if message is None else [Finding("warning", f"this runs on the CPU: {message}")]
+    assert [examine_device(RunnerConfig(), facts) for _ in range(2)] == [expected] * 2
+    (refused,) = examine_device(RunnerConfig(device="cuda"), facts)
+    assert refused.severity == "error" and (message or "found 'cuda'") in refused.message
+    assert examine_device(RunnerConfig(device="cpu"), facts) == []
 
 
 def test_a_prompt_a_row_needs_no_other_column(tmp_path):
