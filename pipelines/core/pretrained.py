@@ -4,7 +4,7 @@ import json
 import logging
 import math
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 from transformers.utils.logging import disable_progress_bar
 
@@ -40,9 +41,15 @@ def shared_networks() -> Iterator[None]:
         _sharing.reset(before)
 
 
-def load_network(kind: Any, folder: Path, model_types: Collection[str] | None = None) -> Any:  # noqa: ANN401 - any class
+def load_network(
+    kind: Any,  # noqa: ANN401 - any class
+    folder: Path,
+    model_types: Collection[str] | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> Any:  # noqa: ANN401
     """The network of `folder` by the transformers class `kind`, in evaluation mode, in the dtype it is stored in.
 
+    `settings` stand in place of those that config.json has under their names, the same for a folder each time.
     Raises CheckpointError where config.json names another architecture than `model_types`, or the weights lack some
     of what the architecture has, which would run on random numbers, or hold NaN, which would answer nonsense.
     """
@@ -53,12 +60,12 @@ def load_network(kind: Any, folder: Path, model_types: Collection[str] | None = 
             f"{found or 'none named in its config.json'}; name another checkpoint"
         )
     if not _sharing.get():
-        return _loaded(kind, folder)
+        return _loaded(kind, folder, settings or {})
     with _loading:
         key = kind, folder.resolve()
         module = _in_use.get(key)
         if module is None:
-            module = _in_use[key] = _loaded(kind, folder)
+            module = _in_use[key] = _loaded(kind, folder, settings or {})
         return module
 
 
@@ -75,10 +82,21 @@ def load_processor(kind: Any, folder: Path, **settings: object) -> Any:  # noqa:
     return _load(kind.from_pretrained, folder, kind.__name__, **settings)
 
 
-def _loaded(kind: Any, folder: Path) -> Any:  # noqa: ANN401 - any class
-    module, info = _load(
-        kind.from_pretrained, folder, kind.__name__, use_safetensors=True, output_loading_info=True, dtype="auto"
-    )
+def weight_names(folder: Path) -> set[str]:
+    """The names of all weights in a folder's safetensors files, as they were saved. Raises CheckpointError."""
+    names: set[str] = set()
+    for path in folder.glob("*.safetensors"):
+        try:
+            with safe_open(path, framework="pt") as file:
+                names.update(file.keys())
+        except Exception as error:  # a SafetensorError or what opening a file raises
+            raise CheckpointError(f"{path} is no safetensors file ({error}); copy or download it again") from None
+    return names
+
+
+def _loaded(kind: Any, folder: Path, settings: Mapping[str, object]) -> Any:  # noqa: ANN401 - any class
+    how = {"use_safetensors": True, "output_loading_info": True, "dtype": "auto", **settings}
+    module, info = _load(kind.from_pretrained, folder, kind.__name__, **how)
     missing = sorted(info["missing_keys"])
     if missing:
         raise CheckpointError(
