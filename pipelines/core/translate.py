@@ -32,6 +32,7 @@ drawing words by chance, which is not done here."""
 class Translator:
     """A BatchModel over texts: each becomes its translation from the `source` to the `target` language."""
 
+    dtypes = frozenset({torch.float32, torch.float16, torch.bfloat16})
     auto_start = AUTO_MOST  # texts leave their batch as they end, so that a large one always pays
 
     def __init__(self, folder: Path, source: str, target: str, beams: int = 4, max_tokens: int = 128) -> None:
@@ -45,9 +46,8 @@ class Translator:
         self.module.generation_config.max_length = None  # the checkpoint's own would only cause a warning
         self.tokenizer = load_processor(AutoTokenizer, folder)
         self.fast = self.module.config.model_type == "m2m_100"
-        # Others may overflow in float16 (T5 does), unless their weights come in it.
-        own = {torch.float16} if self.fast else {self.module.dtype}
-        self.dtypes = frozenset({torch.float32, torch.bfloat16, *own})
+        if not self.fast:  # others may overflow in float16 (T5 does), unless their weights come in it
+            self.dtypes = frozenset({torch.float32, torch.bfloat16, self.module.dtype})
         self.settings = {"num_beams": beams, "max_new_tokens": max_tokens, "do_sample": False}
         self.prefix = ""
         """What a text begins with, where that names the language to translate into (Marian of several: >>kor<<)."""

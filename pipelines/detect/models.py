@@ -13,10 +13,11 @@ from transformers import GroundingDinoProcessor
 from transformers.models.grounding_dino.modeling_grounding_dino import SPECIAL_TOKENS
 
 from pipelines.core.batch_model import Batch
-from pipelines.core.decode import decode, image_size
+from pipelines.core.decode import decode
 from pipelines.core.errors import CheckpointError, ConfigError, InputError
 from pipelines.core.lexicon import check_latin, clean
-from pipelines.core.preprocess import bucket, normalise, pad, resize, spec_of_processor, to_source_xyxy
+from pipelines.core.pictures import pictures_of, together
+from pipelines.core.preprocess import to_source_xyxy
 from pipelines.core.pretrained import load_processor
 from pipelines.detect.detections import Detections, Detector, Query, common_classes
 from pipelines.detect.forward import Found, Words, find, make_faster, read, see
@@ -67,7 +68,7 @@ class GroundingDino:
         else:
             make_faster(self.module)
         processor = load_processor(GroundingDinoProcessor, folder)
-        self.spec = spec_of_processor(processor.image_processor, PAD_MULTIPLE)
+        self.pictures = pictures_of(processor.image_processor, folder, PAD_MULTIPLE)
         self.tokenizer = processor.tokenizer
         self.threshold = threshold
         marks = self.tokenizer.convert_tokens_to_ids(["[CLS]", "[SEP]", ".", "?"])
@@ -85,23 +86,26 @@ class GroundingDino:
 
     def shape_key(self, query: Query) -> Hashable:
         """The padded size and the classes: a batch has one of each, so that no result depends on its neighbours."""
-        return bucket(image_size(query.sample.path), self.spec), query.classes
+        return self.pictures.shape_key(query.sample.path), query.classes
 
     def prepare(self, queries: Sequence[Query]) -> Batch:
-        """`pixels` uint8 (B, 3, H, W) with `mask` (B, H, W), the sources' `size_hw` (B, 2), and `classes`."""
-        resized, sizes = [], []
+        """The pictures as `Pictures.one` makes them, the sources' `size_hw` (B, 2), and `classes`."""
+        pictures, sizes = [], []
         for query in queries:  # one by one, for a whole batch of large pictures takes gigabytes
             image = decode(query.sample.path)
-            resized.append(resize(image, self.spec))
+            pictures.append(self.pictures.one(image))
             sizes.append(image.shape[-2:])
-        pixels, mask = pad(resized, self.spec)
-        return {"pixels": pixels, "mask": mask, "size_hw": torch.tensor(sizes), "classes": common_classes(queries)}
+        return {**together(pictures), "size_hw": torch.tensor(sizes), "classes": common_classes(queries)}
 
     def predict(self, batch: Batch) -> list[Detections]:
         """The boxes above the threshold, one Detections a picture; each query of the network gives one at most."""
-        values = normalise(batch["pixels"], self.spec, self.module.dtype, batch["mask"])
+        inputs = self.pictures.inputs(batch, self.module.dtype)
+        values = inputs["pixel_values"]
+        mask = (
+            inputs["pixel_mask"].bool() if "pixel_mask" in inputs else torch.ones_like(values[:, 0], dtype=torch.bool)
+        )
         texts = self._texts(batch["classes"])
-        founds = self._find(values, batch["mask"], batch["classes"])
+        founds = self._find(values, mask, batch["classes"])
         passes = [_of_classes(found, text) for found, text in zip(founds, texts, strict=True)]
         rows = torch.stack(passes, dim=1)  # (B, passes, queries, 6)
         rows[..., :4] = to_source_xyxy(rows[..., :4], batch["size_hw"].unsqueeze(1))

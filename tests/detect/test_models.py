@@ -8,7 +8,6 @@ from transformers import AutoModelForZeroShotObjectDetection, GroundingDinoProce
 
 from pipelines.core.errors import CheckpointError, ConfigError, InputError
 from pipelines.core.images import Sample
-from pipelines.core.preprocess import normalise
 from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.detect.detections import Detections, Query
 from pipelines.detect.models import DETECTORS, GroundingDino, load_detector
@@ -175,9 +174,9 @@ def test_boxes_are_those_of_hugging_face(folders, photos, case, classes, thresho
     batch = dino.prepare([Query(photos[1], classes)])
     text = processor.tokenizer(f"{classes[0]}.", return_tensors="pt")
     with torch.inference_mode():
-        values = normalise(batch["pixels"], dino.spec, torch.float32, batch["mask"])
+        inputs = dino.pictures.inputs(batch, torch.float32)
         theirs = AutoModelForZeroShotObjectDetection.from_pretrained(folders[case])
-        output = theirs(pixel_values=values, pixel_mask=batch["mask"], **text)
+        output = theirs(**inputs, **text)
         (found,) = dino.predict(batch)
     logits = torch.full_like(output.logits, float("-inf"))
     own = slice(1, text["input_ids"].shape[1] - 2)  # theirs looks at [CLS], the dot and [SEP] too
