@@ -1,10 +1,14 @@
 """What is fetched from a hub, by its own client: once, what is loaded, and from where."""
 
 import errno
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -259,6 +263,26 @@ def test_two_commands_at_once_get_the_same(root, tmp_path):
         folders = set(both.map(lambda _: run(served, tmp_path / "home", "org/name"), range(2)))
     assert len(folders) == 1
     assert (Path(folders.pop()) / "model-2.safetensors").read_bytes() == SHARDS["model-2.safetensors"]
+
+
+def test_bars_are_shown_at_a_terminal_for_the_weights_alone(root, tmp_path):
+    """Also where transformers has turned the client's bars off with its own, as it does when a network was loaded."""
+    publish(root, "org/name", WHOLE)
+    code = (
+        "from huggingface_hub.utils import disable_progress_bars; disable_progress_bars()\n"
+        "from pipelines.core.checkpoints import resolve; resolve('org/name')"
+    )
+    terminal, stderr = pty.openpty()
+    fcntl.ioctl(stderr, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))  # of no width, it would show none
+    with serving(root) as served:
+        environment = {**os.environ, **served.environment(tmp_path / "home")}
+        environment.pop("HF_HUB_DISABLE_PROGRESS_BARS", None)
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, stderr=stderr, check=True)
+    said = os.read(terminal, 100_000).decode(errors="ignore")
+    os.close(stderr)
+    os.close(terminal)
+    assert said.index("downloading org/name: 2.0 kB") < said.index("Fetching 1 files")
+    assert "Fetching 1 files" not in said.partition("downloading")[0] and "Fetching 2" not in said
 
 
 @pytest.mark.parametrize(
