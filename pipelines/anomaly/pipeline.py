@@ -19,7 +19,7 @@ from pipelines.anomaly.models import Anomaly, AnomalyDetector, Fitted, PatchExtr
 from pipelines.anomaly.settings import AnomalyConfig, fields
 from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, split
 from pipelines.core.batch_model import Outcome
-from pipelines.core.checkpoints import resolve
+from pipelines.core.checkpoints import origin, resolve
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
 from pipelines.core.images import Sample
@@ -39,8 +39,9 @@ class AnomalyPipeline:
         self.config, self.runner = config, runner
         self.fields = fields(config)
         self.folders: Folders = read_folders(config.data.images, config.normal, not config.fitted)
+        self.checkpoint = self._checkpoint()
         self.backbone = runner.load(partial(
-            load_backbone, self._checkpoint(), config.backbone, strides=config.strides, out_indices=config.out_indices,
+            load_backbone, self.checkpoint, config.backbone, strides=config.strides, out_indices=config.out_indices,
             size_hw=config.size_hw, mean=config.mean, std=config.std, options=config.backbone_options,
         ))  # fmt: skip
         self.fitted: dict[str, Fitted] = {}
@@ -90,9 +91,9 @@ class AnomalyPipeline:
 
     def record(self) -> Mapping[str, object]:
         """The backbone, what was fitted, each image's score and p-value, and the unreadable normal images."""
-        identity = dict(self.backbone.identity)
+        named = self.config.checkpoint
         return {
-            "models": [{"checkpoint": self.config.checkpoint, "fingerprint": identity.pop("fingerprint"), **identity}],
+            "models": [{"checkpoint": named, **origin(named, Path(self.checkpoint)), **self.backbone.identity}],
             "method": self.config.model,
             "categories": {category: facts(fitted) for category, fitted in self.fitted.items()},
             "normals": {name: files_state(paths) for name, paths in self.folders.normals.items()},
