@@ -64,7 +64,7 @@ demo: setup ## the pages in the browser: captions, counts, heatmaps, photo searc
 evaluate: setup ## score submissions/*.csv against the samples' truth
 	$(RUN) evaluate --config $(CONFIGS)/evaluate.yaml
 
-models-page: setup ## write docs/models.md of pipelines/catalogue.yaml
+models-page: setup ## write docs/models.md of pipelines/core/catalogue.yaml
 	$(RUN) models --markdown > docs/models.md.new && mv docs/models.md.new docs/models.md
 
 test: setup ## run the tests

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.catalogue import Catalogue, Dtype, Entry, catalogue, gb
+from pipelines.core.catalogue import Catalogue, Dtype, Entry, catalogue, gb
 from pipelines.core.doctor import Finding
 from pipelines.fitting import Device, dtype_on, taken
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias, cast
 
 import torch
 
-from pipelines.catalogue import BYTES, Dtype, catalogue, gb, memory
 from pipelines.core.cards import memory_bytes
+from pipelines.core.catalogue import BYTES, Dtype, catalogue, gb, memory
 from pipelines.core.runner import Runner
 
 Precision: TypeAlias = Literal["auto", "fp32", "fp16", "bf16"]

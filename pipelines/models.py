@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from pipelines.catalogue import MARGIN, TASKS, Entry, TaskName, catalogue, gb
+from pipelines.core.catalogue import MARGIN, TASKS, Entry, TaskName, catalogue, gb
 from pipelines.table import print_table
 
 TITLES: dict[TaskName, str] = {
@@ -42,7 +42,7 @@ A T4 or V100 multiplies no bfloat16, and weights that were trained in it overflo
 float32. `smaller:` names checkpoints to take in turn where one does not fit in the dtype that it would run in; that is
 decided before anything is downloaded.
 
-`make models-page` makes this page of `pipelines/catalogue.yaml`.
+`make models-page` makes this page of `pipelines/core/catalogue.yaml`.
 """
 
 

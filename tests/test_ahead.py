@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.__main__ import TASKS
 from pipelines.ahead import Here, cached, checkpoints_of, here, lines, warnings
-from pipelines.catalogue import Catalogue, Entry
+from pipelines.core.catalogue import Catalogue, Entry
 from pipelines.core.config import load_config
 from pipelines.fitting import Device
 from pipelines.search.settings import SearchConfig

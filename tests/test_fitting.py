@@ -11,7 +11,7 @@ from pipelines.anomaly.models import DTYPES as ANOMALY_DTYPES
 from pipelines.caption.models import BlipCaptioner
 from pipelines.caption.pipeline import CaptionPipeline
 from pipelines.caption.settings import CaptionConfig
-from pipelines.catalogue import catalogue
+from pipelines.core.catalogue import catalogue
 from pipelines.core.clip import DTYPES as CLIP_DTYPES
 from pipelines.core.clip import NEAR_DTYPES as CLIP_NEAR_DTYPES
 from pipelines.core.config import DataConfig

@@ -11,8 +11,8 @@ import yaml
 from pipelines.__main__ import main
 from pipelines.anomaly.settings import AnomalyConfig
 from pipelines.caption.settings import CaptionConfig
-from pipelines.catalogue import TASKS, catalogue, known_ids
 from pipelines.classify.settings import ClassifyConfig
+from pipelines.core.catalogue import TASKS, catalogue, known_ids
 from pipelines.core.config import load_config
 from pipelines.detect.settings import DetectConfig
 from pipelines.models import page, settings_of

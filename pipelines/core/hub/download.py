@@ -14,6 +14,7 @@ from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import RevisionNotFoundError
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
+from pipelines.core.catalogue import known_ids
 from pipelines.core.errors import CheckpointError
 from pipelines.core.hub import files
 from pipelines.core.hub.cache import MAIN, PULLS, commit, kept, kept_pulls, repository
@@ -59,7 +60,7 @@ class Hub:
 
 def default_hub() -> Hub:
     """The hub and the cache that the environment names (HF_ENDPOINT, HF_HOME, HF_TOKEN, HF_HUB_OFFLINE)."""
-    return Hub(cast(Client, HfApi()), Path(constants.HF_HUB_CACHE).expanduser())
+    return Hub(cast(Client, HfApi()), Path(constants.HF_HUB_CACHE).expanduser(), known_ids())
 
 
 def fetch(name: str, revision: str, hub: Hub) -> Path:
