@@ -38,10 +38,16 @@ def build(facts: Facts, root: Path) -> None:
     _write(
         main, facts.files, _settings(facts, config) | text.files | _weights(facts.files, tensors, bool(facts.offers))
     )
+    first: dict[str, Path] = {}
     for ref, added in facts.offers.items():
         offer = root / facts.checkpoint / ref
         shutil.copytree(main, offer, copy_function=os.link)  # the same bytes need no second place
-        _write(offer, added, _weights(added, tensors))
+        for name, content in _weights(added, tensors).items():
+            if name in first:
+                os.link(first[name], offer / name)
+            else:
+                (offer / name).write_bytes(content)
+                first[name] = offer / name
 
 
 def _settings(facts: Facts, config: Mapping[str, Any]) -> dict[str, bytes]:

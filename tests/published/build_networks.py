@@ -5,6 +5,7 @@ of layers shrink; where the vocabulary's size means nothing, so does it.
 """
 
 import copy
+import math
 import tempfile
 import zlib
 from collections.abc import Callable, Collection, Mapping
@@ -20,8 +21,8 @@ from transformers import CONFIG_MAPPING, GenerationConfig
 
 Settings = dict[str, Any]
 
-SPREAD = 0.2
-"""Of the weights: wide, so that what comes out depends on what goes in."""
+GAIN = 1.5
+"""Of a layer on what it reads: large, so that what comes out depends on what goes in."""
 CLASSES = {"siglip": "SiglipModel"}
 """The class where config.json names no architecture."""
 
@@ -37,6 +38,8 @@ def weights(config: Settings, words: Collection[int]) -> dict[str, Tensor]:
     _draw(network)
     if "architecture" in config:
         return {name: value.contiguous() for name, value in network.state_dict().items()}
+    if "grounding-dino" in config["model_type"]:
+        _temper(network)
     if network.can_generate():
         _hush(network, words)
         network.generation_config = GenerationConfig()  # as published it may hold what is refused on saving
@@ -174,18 +177,41 @@ def _draw(network: nn.Module) -> None:
             if name.endswith("gamma"):  # DINOv2's layers count for little at first
                 value.fill_(0.3)
             elif value.ndim > 1:
-                value.normal_(0, SPREAD, generator=torch.Generator().manual_seed(zlib.crc32(name.encode())))
-        for name, value in network.named_parameters():
-            if name.endswith("layers.1.text_enhancer_layer.layer_norm_after.weight"):
-                value.mul_(0.1)  # so that a detector's scores lie between 0 and 1
+                spread = GAIN / math.sqrt(value[0].numel())
+                value.normal_(0, spread, generator=torch.Generator().manual_seed(zlib.crc32(name.encode())))
+
+
+def _temper(network: Any) -> None:
+    """Makes a detector's scores as those of a trained one: most of them low, some above every usual threshold."""
+    text = network.model.encoder.layers[-1].text_enhancer_layer.layer_norm_after
+    with torch.no_grad():
+        if network.config.model_type == "mm-grounding-dino":
+            text.weight.mul_(2.0)
+            for name, value in network.named_parameters():
+                if value.ndim == 0 and "class_embed" in name:
+                    value.fill_(-2.5)
+        else:  # has no bias of its own: what all texts and all boxes have in common counts against them
+            text.weight.mul_(0.6)
+            text.bias.fill_(-0.3)
+            network.model.decoder.layer_norm.bias.fill_(0.3)
 
 
 def _hush(network: Any, words: Collection[int]) -> None:
-    head = network.get_output_embeddings() or network.get_input_embeddings()
+    """Keeps from being said what is no word, and from being repeated what was just said where words are tied."""
+    head = network.get_output_embeddings() or network.text_decoder.get_output_embeddings()
     silent = torch.ones(len(head.weight), dtype=torch.bool)
     silent[list(words)] = False
     with torch.no_grad():
-        head.weight[silent] *= 0.01
+        if network.config.model_type == "m2m_100":  # a common part of the words, which the last norm's bias asks for
+            head.weight[~silent] += 0.5
+            network.model.decoder.layer_norm.bias += 0.5
+        elif hasattr(network, "final_logits_bias"):
+            network.final_logits_bias[:, silent] = -20
+        elif head.bias is not None:
+            head.bias[silent] = -20
+        else:
+            head.weight *= 0.25  # of little account beside the layers
+            head.weight[silent] *= 0.01
 
 
 def _dtype(config: Settings) -> torch.dtype:

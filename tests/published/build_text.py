@@ -5,7 +5,7 @@ Words are ours: some English, some Korean. Ids that no word has are holes, or fi
 
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -35,6 +35,8 @@ ENGLISH_ONLY = frozenset(
 LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
 CLIP_START, CLIP_END, CLIP_SIZE = "<|startoftext|>", "<|endoftext|>", 49408
 BERT_SIZE = 30522
+ENDS = ("<|endoftext|>", "<|im_end|>", "<end_of_utterance>")
+"""What a chat model ends an answer with."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Text:
 
     files: Mapping[str, bytes]
     words: Sequence[int]
-    """The ids of ordinary words and pieces: what a network may say."""
+    """The ids of whole words, in the language that the checkpoint is to write: what a network may say."""
     size: int
     """One more than the highest id."""
 
@@ -62,7 +64,7 @@ def bert(facts: Facts) -> Text:
     backend.post_processor = processors.BertProcessing(("[SEP]", 102), ("[CLS]", 101))
     backend.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
     files = {"vocab.txt": ("\n".join(tokens) + "\n").encode(), "tokenizer.json": _json(backend)}
-    return Text(files, range(2000, 2000 + len(words)), BERT_SIZE)
+    return Text(files, range(2000, 2000 + len(ENGLISH)), BERT_SIZE)
 
 
 def clip(facts: Facts) -> Text:
@@ -70,14 +72,13 @@ def clip(facts: Facts) -> Text:
     alphabet, merges = _byte_merges(_words(facts), "</w>")
     tokens = [*alphabet, *(byte + "</w>" for byte in alphabet), *("".join(merge) for merge in merges)]
     vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
-    words = range(len(vocabulary))
     vocabulary |= {CLIP_START: CLIP_SIZE - 2, CLIP_END: CLIP_SIZE - 1}
     backend = Tokenizer(models.BPE(vocabulary, merges, end_of_word_suffix="</w>", unk_token=CLIP_END))
     backend.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     backend.post_processor = processors.RobertaProcessing((CLIP_END, CLIP_SIZE - 1), (CLIP_START, CLIP_SIZE - 2))
     backend.add_special_tokens([CLIP_START, CLIP_END])
-    return Text(_byte_files(vocabulary, merges, backend), words, CLIP_SIZE)
+    return Text(_byte_files(vocabulary, merges, backend), (), CLIP_SIZE)
 
 
 def qwen(facts: Facts) -> Text:
@@ -104,7 +105,7 @@ def nllb(facts: Facts) -> Text:
     backend.pre_tokenizer, backend.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
     backend.add_special_tokens([*special, *codes, AddedToken("<mask>", lstrip=True, special=True)])
     files = {"sentencepiece.bpe.model": spm, "tokenizer.json": _json(backend)}
-    return Text(files, range(len(special), len(vocabulary)), backend.get_vocab_size())
+    return Text(files, _whole(vocabulary, KOREAN), backend.get_vocab_size())
 
 
 def m2m100(facts: Facts) -> Text:
@@ -116,7 +117,7 @@ def m2m100(facts: Facts) -> Text:
     vocabulary = {token: number for number, token in enumerate([*special, *(piece for piece, _ in pieces[3:])])}
     languages = facts.settings["special_tokens_map.json"]["additional_special_tokens"]
     files = {"vocab.json": _dump(vocabulary), "sentencepiece.bpe.model": spm}
-    return Text(files, range(len(special), len(vocabulary)), len(vocabulary) + len(languages) + 8)
+    return Text(files, _whole(vocabulary, KOREAN), len(vocabulary) + len(languages) + 8)
 
 
 def marian(facts: Facts) -> Text:
@@ -128,7 +129,7 @@ def marian(facts: Facts) -> Text:
     vocabulary = {
         token: number for number, token in enumerate(["<s>", "<unk>", "</s>", *(piece for piece, _ in pieces[2:])])
     }
-    words = range(3, len(vocabulary))
+    words = _whole(vocabulary, KOREAN) or range(3, len(vocabulary))
     files = {"source.spm": source, "target.spm": target, "vocab.json": _dump(vocabulary | {"<pad>": pad})}
     return Text(files, words, pad + 1)
 
@@ -138,7 +139,7 @@ def siglip(facts: Facts) -> Text:
     if "spiece.model" not in facts.files:
         return gemma(facts)
     spm, pieces = _pieces("bpe", _words(facts), pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
-    return Text({"spiece.model": spm}, range(3, len(pieces)), len(pieces))
+    return Text({"spiece.model": spm}, (), len(pieces))
 
 
 def gemma(facts: Facts) -> Text:
@@ -150,7 +151,6 @@ def gemma(facts: Facts) -> Text:
     spm, pieces = _pieces("bpe", _words(facts), pad_id=0, eos_id=1, bos_id=2, unk_id=3)
     plain = [piece for piece, _ in pieces[4:]]
     vocabulary = {token: first + number for number, token in enumerate([*bytes_, *plain])}
-    words = range(first + len(bytes_), first + len(vocabulary))
     vocabulary |= {token: number for number, token in added.items()}
     backend = Tokenizer(
         models.BPE(vocabulary, _merges(pieces[4:]), unk_token="<unk>", fuse_unk=True, byte_fallback=True)
@@ -160,7 +160,7 @@ def gemma(facts: Facts) -> Text:
     backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     backend.post_processor = processors.TemplateProcessing("$A <eos>", "$A <eos> $B <eos>", [("<eos>", 1)])
     backend.add_special_tokens(list(added.values()))
-    return Text({"tokenizer.json": _json(backend), "tokenizer.model": spm}, words, first + len(bytes_) + len(plain))
+    return Text({"tokenizer.json": _json(backend), "tokenizer.model": spm}, (), first + len(bytes_) + len(plain))
 
 
 TOKENIZERS: dict[str, Callable[[Facts], Text]] = {
@@ -176,7 +176,8 @@ def _byte_level(added: Mapping[int, Mapping[str, Any]]) -> Text:
     tokens = dict.fromkeys([*alphabet, *("".join(merge) for merge in merges)])
     free = (number for number in range(max(added)) if number not in added)
     vocabulary = {token: next(free) for token in tokens}
-    words = sorted(vocabulary.values())
+    ends = [number for number, token in added.items() if token["content"] in ENDS]
+    words = [*_whole({_spelled(token): number for token, number in vocabulary.items()}, KOREAN), *ends]
     vocabulary |= {token["content"]: number for number, token in added.items()}
     backend = Tokenizer(models.BPE(vocabulary, merges))
     backend.normalizer = normalizers.NFC()
@@ -187,13 +188,23 @@ def _byte_level(added: Mapping[int, Mapping[str, Any]]) -> Text:
     return Text(_byte_files(vocabulary, merges, backend), words, max(added) + 1)
 
 
+def _whole(vocabulary: Mapping[str, int], words: Collection[str]) -> list[int]:
+    """The ids of pieces that are one of the words, with the space before it."""
+    return [number for piece, number in vocabulary.items() if piece.startswith(("▁", " ")) and piece[1:] in words]
+
+
+def _spelled(token: str) -> str:
+    """The text of a byte-level token; nothing readable where it cuts a syllable."""
+    return str(decoders.ByteLevel().decode([token]))
+
+
 def _words(facts: Facts) -> tuple[str, ...]:
     return ENGLISH if facts.checkpoint in ENGLISH_ONLY else (*ENGLISH, *KOREAN)
 
 
 def _lines(words: tuple[str, ...]) -> list[str]:
     """What a vocabulary is trained on: each word often enough to become a piece."""
-    return [" ".join(words), *words] * 4
+    return [" ".join(words), *words, *(" " + word for word in words)] * 4
 
 
 @lru_cache
