@@ -154,11 +154,13 @@ class ChatCaptioner:
         """Whether the question ends within thoughts, which the model then goes on with."""
         self.most_pixels = _most_decoded(self.processor.image_processor, max_pixels)
         self.clean = clean
+        self.ends = _ends(self.module.generation_config.eos_token_id, self.processor.tokenizer.eos_token_id)
         self.settings = {
             "num_beams": beams,
             "min_new_tokens": min_tokens,
             "max_new_tokens": max_tokens,
             "do_sample": False,
+            "eos_token_id": self.ends,
         }
         self._frequencies = {name: buffer.clone() for name, buffer in self.module.named_buffers() if "inv_freq" in name}
         self._processing = threading.Lock()
@@ -180,9 +182,7 @@ class ChatCaptioner:
     def predict(self, batch: Batch) -> list[Said]:
         """One answer per picture, without the thoughts before it."""
         tokens = self.tokens(batch)
-        config = self.module.generation_config
-        ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
-        cut = _cut(tokens, set(ends))
+        cut = _cut(tokens, set(self.ends))
         return [self._said(ids, was_cut) for ids, was_cut in zip(tokens.tolist(), cut, strict=True)]
 
     def tokens(self, batch: Batch) -> Tensor:
@@ -249,6 +249,16 @@ def _asked(processor: Any, prompt: str, folder: Path) -> str:  # noqa: ANN401 - 
     # A name that templates of models that think by themselves know (Qwen3 and later); for others it causes a warning.
     silent = {"enable_thinking": False} if "enable_thinking" in str(processor.chat_template) else {}
     return str(processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False, **silent))
+
+
+def _ends(of_network: int | list[int] | None, of_tokenizer: int | None) -> list[int]:
+    """The tokens that end an answer, by the network's settings and by the tokenizer.
+
+    Qwen3.5's repositories have no generation_config.json, and their config.json names <|endoftext|> alone: without the
+    tokenizer's <|im_end|> an answer would go on with the user's next turn.
+    """
+    named = of_network if isinstance(of_network, list) else [of_network]
+    return sorted({end for end in (*named, of_tokenizer) if end is not None})
 
 
 def _most_decoded(image_processor: Any, most: int) -> int:  # noqa: ANN401 - any processor

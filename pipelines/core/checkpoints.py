@@ -1,4 +1,4 @@
-"""Finds a checkpoint, hub id or local folder, as a local folder with safetensors weights, or says why it cannot."""
+"""Finds a checkpoint, hub id or local folder, as a local folder with PyTorch's weights, or says why it cannot."""
 
 import hashlib
 import json
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pipelines.core.hub.download import Hub
 
 WEIGHTS = "*.safetensors"
+PICKLES = "pytorch_model*.bin"
+"""Of repositories from before safetensors; read where there are none of those, by the unpickler of weights alone."""
 MAX_JSON_BYTES = 50_000_000  # of config.json or a weights' index; the largest in use have a few million
 
 
@@ -21,7 +23,7 @@ def resolve(checkpoint: str, hub: "Hub | None" = None) -> Path:
 
     A revision is a branch, a tag, a commit or a pull request (id@refs/pr/45). What is loaded of it is downloaded into
     the hub client's cache where it is not there yet (see `hub.download.fetch`); `hub` is that of the environment unless
-    given. Raises CheckpointError where the folder lacks config.json or safetensors weights, or the hub cannot give it.
+    given. Raises CheckpointError where the folder lacks config.json or weights, or the hub cannot give it.
     """
     folder = Path(checkpoint).expanduser()
     if folder.is_dir():
@@ -52,10 +54,15 @@ def origin(checkpoint: str, folder: Path) -> dict[str, str]:
 def fingerprint(folder: Path) -> str:
     """SHA-256 (first 16 hex digits) over the names and hashes of a checkpoint folder's weights and config.json."""
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob(WEIGHTS), *folder.glob("config.json")]):
+    for path in sorted([*weights_of(folder), *folder.glob("config.json")]):
         digest.update(path.name.encode())
         digest.update(file_hash(path).digest())
     return digest.hexdigest()[:16]
+
+
+def weights_of(folder: Path) -> list[Path]:
+    """The files of a checkpoint folder's weights, sorted: safetensors, else pickles."""
+    return sorted(folder.glob(WEIGHTS)) or sorted(folder.glob(PICKLES))
 
 
 def file_hash(path: Path) -> "hashlib._Hash":
@@ -71,14 +78,14 @@ def _checked(folder: Path, checkpoint: str) -> Path:
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"expected a model's config.json in the checkpoint {checkpoint}, found none in {folder}")
     _check_json(folder / "config.json", checkpoint)
-    for index in folder.glob(f"{WEIGHTS}.index.json"):
+    found = weights_of(folder)
+    pickled = bool(found) and found[0].suffix == ".bin"
+    for index in folder.glob(f"{'*.bin' if pickled else WEIGHTS}.index.json"):
         _check_shards(index, _check_json(index, checkpoint))
-    if not any(folder.glob(WEIGHTS)):
-        others = sorted(path.name for path in folder.glob("*.bin"))
-        found = f"only {', '.join(others)}, which is not loaded because unpickling can run code" if others else "none"
+    if not found:
         raise CheckpointError(
-            f"expected safetensors weights in the checkpoint {checkpoint}, found {found} (in {folder}); "
-            "name a revision that has them (id@revision) or a folder saved with save_pretrained"
+            f"expected weights (model.safetensors or pytorch_model.bin) in the checkpoint {checkpoint}, found none in "
+            f"{folder}; name a folder saved with save_pretrained"
         )
     return folder
 

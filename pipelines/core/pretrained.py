@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from safetensors import safe_open
 from torch import Tensor
 from transformers.utils.logging import disable_progress_bar
 
+from pipelines.core.checkpoints import WEIGHTS
 from pipelines.core.errors import CheckpointError
 from pipelines.core.linear import speed_up
 
@@ -95,7 +97,12 @@ def weight_names(folder: Path) -> set[str]:
 
 
 def _loaded(kind: Any, folder: Path, settings: Mapping[str, object]) -> Any:  # noqa: ANN401 - any class
-    how = {"use_safetensors": True, "output_loading_info": True, "dtype": "auto", **settings}
+    pickled = not any(folder.glob(WEIGHTS))
+    if pickled:
+        print(f"{folder}: weights are a pickle, of which only tensors are read; nothing in it is run", file=sys.stderr)
+    how = {
+        "use_safetensors": not pickled, "weights_only": True, "output_loading_info": True, "dtype": "auto", **settings,
+    }  # fmt: skip
     module, info = _load(kind.from_pretrained, folder, kind.__name__, **how)
     missing = sorted(info["missing_keys"])
     if missing:

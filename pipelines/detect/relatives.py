@@ -37,7 +37,7 @@ def load_relative(folder: Path) -> Dino:
     # Only MM-Grounding-DINO's class heads have weights. LLMDet's first repositories named it Grounding DINO, which
     # leaves the weights out without an error, and scores without sense.
     if config.get("model_type") == "mm-grounding-dino" or _layers(names, "class_embed"):
-        return load_network(KINDS["mm-grounding-dino"], folder, KINDS, heads_shared(names))  # type: ignore[no-any-return]
+        return load_network(KINDS["mm-grounding-dino"], folder, KINDS, heads_shared(names) if names else {})  # type: ignore[no-any-return]
     return load_network(KINDS["grounding-dino"], folder, KINDS)  # type: ignore[no-any-return]
 
 

@@ -6,10 +6,10 @@ models--OWNER--NAME/refs/REVISION holds a commit, snapshots/COMMIT/ its files, b
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from pipelines.core.hub.files import CONFIG, INDEX, WEIGHTS, has_weights
+from pipelines.core.hub.files import CONFIG, has_pickles, has_weights, index_of
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 MAIN = "main"
@@ -35,7 +35,9 @@ def commit(folder: Path, revision: str) -> str:
 def kept(cache: Path, name: str, revision: str = "") -> Path | None:
     """The folder of a revision where it is whole, else None; without one, of main or of what stands in for it."""
     folder = repository(cache, name)
-    return _whole(folder, revision) if revision else _whole(folder, MAIN) or next(kept_pulls(cache, name), None)
+    if revision:
+        return _whole(folder, revision) or _whole(folder, revision, has_pickles)
+    return _whole(folder, MAIN) or next(kept_pulls(cache, name), None) or _whole(folder, MAIN, has_pickles)
 
 
 def kept_pulls(cache: Path, name: str) -> Iterator[Path]:
@@ -65,20 +67,21 @@ def _pulls(folder: Path) -> list[str]:
     return [f"{PULLS}/{number}" for number in sorted(numbers, reverse=True)]
 
 
-def _whole(folder: Path, revision: str) -> Path | None:
+def _whole(folder: Path, revision: str, has: Callable[[Collection[str]], bool] = has_weights) -> Path | None:
     """The snapshot of a revision, where it has its weights: those are fetched when all else is there."""
     sha = commit(folder, revision)
     snapshot = folder / "snapshots" / sha
-    return snapshot if sha and (snapshot / CONFIG).is_file() and _has_weights(snapshot) else None
+    if not sha or not (snapshot / CONFIG).is_file():
+        return None
+    names = [path.name for path in snapshot.iterdir() if path.is_file()]
+    return snapshot if has(names) and _has_parts(snapshot, index_of(names)) else None
 
 
-def _has_weights(snapshot: Path) -> bool:
-    if (snapshot / WEIGHTS).is_file():
+def _has_parts(snapshot: Path, index: str | None) -> bool:
+    if index is None:
         return True
-    if (snapshot / INDEX).is_file():
-        try:
-            shards = json.loads((snapshot / INDEX).read_text(encoding="utf-8"))["weight_map"].values()
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            return True  # what is wrong with it is said where it is loaded
-        return all((snapshot / str(shard)).is_file() for shard in shards)
-    return has_weights([path.name for path in snapshot.iterdir() if path.is_file()])
+    try:
+        shards = json.loads((snapshot / index).read_text(encoding="utf-8"))["weight_map"].values()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return True  # what is wrong with it is said where it is loaded
+    return all((snapshot / str(shard)).is_file() for shard in shards)

@@ -22,7 +22,8 @@ from pipelines.core.hub.refusals import Asked, refusal, shown
 
 CONVERTER = "SFconvertbot"
 """The hub's own account that converts weights to safetensors, each time in a pull request."""
-CONVERT = "https://huggingface.co/spaces/safetensors/convert"
+OTHERS = (".bin", ".h5", ".msgpack", ".ot", ".gguf", ".onnx", ".pt", ".pth", ".ckpt")
+"""Endings of weights that other libraries, or none, can read."""
 
 
 class Client(Protocol):
@@ -66,7 +67,8 @@ def default_hub() -> Hub:
 def fetch(name: str, revision: str, hub: Hub) -> Path:
     """The folder in the cache of a repository's revision ('': main), after what it lacks was downloaded.
 
-    A repository without safetensors on main is taken at the pull request in which the hub's converter offers them.
+    A repository without safetensors on main is taken at the pull request in which the hub's converter offers them, and
+    where there is none as it is: PyTorch reads the pickles of most, without running what is in them.
     Which one is not pinned here, as the commits of those for our defaults (Salesforce/blip-image-captioning-base: 7,
     38, 44; blip-itm-base-coco: 5; facebook/nllb-200-distilled-600M: 39, 45) are published nowhere that we could read:
     the one that was taken is in the run record (see `checkpoints.identity`), and stays taken once it is in the cache.
@@ -124,6 +126,8 @@ def _found(asked: Asked, hub: Hub) -> "_Listing | Path":
             offered = _listed(asked.name, f"{PULLS}/{number}", hub)
             if files.has_weights(offered.files):
                 return offered
+    if files.has_pickles(listing.files) and files.CONFIG in listing.files:
+        return listing
     raise _lacking(asked, listing)
 
 
@@ -162,11 +166,11 @@ def _lacking(asked: Asked, listing: _Listing) -> CheckpointError:
             f"expected a model's {files.CONFIG} in the checkpoint {asked.checkpoint}, found none in its repository; "
             "name one that transformers or timm can load"
         )
-    others = sorted(name for name in listing.files if name.endswith(".bin") and "/" not in name)
-    found = f"only {', '.join(others)}, which is not loaded because unpickling can run code" if others else "none"
+    others = sorted(name for name in listing.files if name.endswith(OTHERS) and "/" not in name)
     return CheckpointError(
-        f"expected safetensors weights in the checkpoint {asked.checkpoint}, found {found}; name a revision that has "
-        f"them (id@refs/pr/N), have them converted at {CONVERT}, or give a folder saved with save_pretrained"
+        f"expected PyTorch's weights, as safetensors or {files.PICKLE}, in the checkpoint {asked.checkpoint}, found "
+        f"{'only ' + ', '.join(others) if others else 'none'}; name a revision that has them (id@refs/pr/N), or "
+        "another checkpoint"
     )
 
 
@@ -180,7 +184,8 @@ def _downloaded(asked: Asked, listing: _Listing, hub: Hub) -> Path:
     lacking = [name for name in _first(listing) if not (snapshot / name).is_file()]
     if lacking:  # little, and a gated repository refuses here, before anything is said of its size
         _get(asked.name, listing.sha, lacking, hub, bars=False)
-    index = _json(snapshot / files.INDEX) if files.needs_index(listing.files) else None
+    parts = files.index_of(listing.files)
+    index = None if parts is None else _json(snapshot / parts)
     settings, weights = files.settings(listing.files), files.weights(listing.files, index)
     settings, weights = ([name for name in names if not (snapshot / name).is_file()] for names in (settings, weights))
     if settings or weights:
@@ -193,7 +198,8 @@ def _downloaded(asked: Asked, listing: _Listing, hub: Hub) -> Path:
 
 
 def _first(listing: _Listing) -> list[str]:
-    return [files.CONFIG, *([files.INDEX] if files.needs_index(listing.files) else [])]
+    index = files.index_of(listing.files)
+    return [files.CONFIG, *([] if index is None else [index])]
 
 
 def _json(path: Path) -> Mapping[str, Any]:

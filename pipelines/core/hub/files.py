@@ -7,6 +7,8 @@ from typing import Any
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+PICKLE, PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
+"""Weights of before safetensors, which PyTorch's unpickler of weights alone reads without running what is in them."""
 SETTINGS = (".json", ".model", ".spm", ".jinja")
 """Endings of settings, of SentencePiece's vocabularies (.spm: Marian's) and of chat templates."""
 TEXTS = ("merges.txt", "vocab.txt", "dict.txt")
@@ -20,24 +22,32 @@ def has_weights(names: Collection[str]) -> bool:
     return any(name.endswith(".safetensors") for name in _root(names))
 
 
-def needs_index(names: Collection[str]) -> bool:
-    """Whether the weights lie in the parts that an index names; the file of all is taken where there are both."""
-    return INDEX in names and WEIGHTS not in names
+def has_pickles(names: Collection[str]) -> bool:
+    """Whether weights in PyTorch's older format lie in the root."""
+    return PICKLE in names or PICKLE_INDEX in names
+
+
+def index_of(names: Collection[str]) -> str | None:
+    """The index that names the parts in which the weights lie; None where one file has them all."""
+    whole, index = (WEIGHTS, INDEX) if has_weights(names) else (PICKLE, PICKLE_INDEX)
+    return index if index in names and whole not in names else None
 
 
 def settings(names: Collection[str]) -> list[str]:
     """The files, sorted, that the loaders read beside the weights."""
-    return sorted(name for name in names if _is_setting(PurePosixPath(name), needs_index(names)))
+    return sorted(name for name in names if _is_setting(PurePosixPath(name), index_of(names)))
 
 
 def weights(names: Collection[str], index: Mapping[str, Any] | None = None) -> list[str]:
-    """The files of weights, sorted; `index` is what INDEX holds, where it is needed (see `needs_index`).
+    """The files of weights, sorted; `index` is what the index holds, where there is one (see `index_of`).
 
     Variants (fp16, consolidated), adapters and other libraries' copies stay on the hub, and so do all in folders.
+    Pickles are taken where there are no safetensors.
     """
-    root = [name for name in _root(names) if name.endswith(".safetensors")]
-    if WEIGHTS in root:
-        return [WEIGHTS]
+    ending, whole = (".safetensors", WEIGHTS) if has_weights(names) else (".bin", PICKLE)
+    root = [name for name in _root(names) if name.endswith(ending)]
+    if whole in root:
+        return [whole]
     if index is not None:
         shards = index.get("weight_map")
         named = {str(name) for name in shards.values()} if isinstance(shards, Mapping) else set()
@@ -49,7 +59,7 @@ def _root(names: Collection[str]) -> list[str]:
     return [name for name in names if "/" not in name]
 
 
-def _is_setting(path: PurePosixPath, indexed: bool) -> bool:
+def _is_setting(path: PurePosixPath, index: str | None) -> bool:
     """Processors read a second tokenizer from a folder named after it (InstructBLIP's qformer_tokenizer/).
 
     No other settings are read from folders: those of onnx/, openvino/, 1_Pooling/ and video_processor/ (which LLaVA-
@@ -62,5 +72,5 @@ def _is_setting(path: PurePosixPath, indexed: bool) -> bool:
     if len(path.parts) == 2 and not path.parts[0].endswith("_tokenizer"):
         return False
     if path.name.endswith(".index.json"):
-        return indexed and str(path) == INDEX
+        return str(path) == index
     return path.name not in LEFT_BY_TRAINERS and (path.suffix in SETTINGS or path.name in TEXTS)

@@ -183,13 +183,10 @@ def test_an_offer_is_asked_for_again_where_several_lie_in_the_cache(root, cache)
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        (
-            PICKLED,
-            r"expected safetensors .* org/name, found only pytorch_model\.bin, which is not loaded .*spaces/safetens",
-        ),
-        (SMALL, "expected safetensors weights in the checkpoint org/name, found none; name a revision"),
+        (SMALL, "expected PyTorch's weights.* in the checkpoint org/name, found none; name a revision"),
+        ({**SMALL, "tf_model.h5": b"w", "flax_model.msgpack": b"w"}, r"found only flax_model\.msgpack, tf_model\.h5"),
         ({"model.safetensors": b"w"}, r"expected a model's config\.json in the checkpoint org/name, found none in its"),
-        ({**PICKLED, "fp16/model.safetensors": b"w"}, r"found only pytorch_model\.bin"),
+        ({**SMALL, "fp16/model.safetensors": b"w", "training_args.bin": b"w"}, r"found only training_args\.bin"),
     ],
 )
 def test_a_repository_without_weights_is_refused_before_anything_is_fetched(root, cache, files, message):
@@ -198,6 +195,14 @@ def test_a_repository_without_weights_is_refused_before_anything_is_fetched(root
         with pytest.raises(CheckpointError, match=message):
             resolve("org/name", Hub(served.api(), cache))
         assert served.fetched("org/name") == {}
+
+
+def test_a_pickle_is_taken_where_there_is_nothing_else(root, cache):
+    publish(root, "org/name", PICKLED | {"tf_model.h5": b"t"})
+    with serving(root) as served:
+        folder = resolve("org/name", Hub(served.api(), cache))
+        assert served.fetched("org/name") == {name: len(content) for name, content in PICKLED.items()}
+    assert resolve("org/name", Hub(served.api(), cache)) == folder  # the server is gone
 
 
 def test_a_gated_repository_says_nothing_of_its_size_and_is_read_with_a_token(root, cache, capsys):
