@@ -252,7 +252,10 @@ def _check_agrees(spec: PreprocessSpec, image_processor: Any) -> None:  # noqa: 
     name = type(image_processor).__name__
     for height, width in TRIAL_SIZES_HW:
         image = torch.arange(3 * height * width).mul(37).remainder(251).view(3, height, width).to(torch.uint8)
-        ours = normalise(resize(image, spec).unsqueeze(0), spec, torch.float32)
+        try:
+            ours = normalise(resize(image, spec).unsqueeze(0), spec, torch.float32)
+        except ImageError as error:  # such as where its size is an area, and no edge
+            raise CheckpointError(f"{name}: {error}") from None
         theirs = _given(image_processor, image)
         # Two of 255 levels, on average: as much as a processor that resizes with Pillow may differ.
         if (

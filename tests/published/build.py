@@ -6,7 +6,6 @@ hub's converter offers safetensors.
 
 import io
 import json
-import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -38,16 +37,10 @@ def build(facts: Facts, root: Path) -> None:
     _write(
         main, facts.files, _settings(facts, config) | text.files | _weights(facts.files, tensors, bool(facts.offers))
     )
-    first: dict[str, Path] = {}
     for ref, added in facts.offers.items():
         offer = root / facts.checkpoint / ref
-        shutil.copytree(main, offer, copy_function=os.link)  # the same bytes need no second place
-        for name, content in _weights(added, tensors).items():
-            if name in first:
-                os.link(first[name], offer / name)
-            else:
-                (offer / name).write_bytes(content)
-                first[name] = offer / name
+        shutil.copytree(main, offer)
+        _write(offer, added, _weights(added, tensors))
 
 
 def _settings(facts: Facts, config: Mapping[str, Any]) -> dict[str, bytes]:

@@ -62,7 +62,7 @@ def _blip(config: Settings, size: int) -> Settings:
 
 
 def _clip(config: Settings, size: int) -> Settings:
-    small = {"text_config": _layers(16), "vision_config": _layers(24)}
+    small = {"text_config": _layers(8), "vision_config": _layers(24)}
     for side in small.values():
         side["projection_dim"] = 12
     # Where they are no null, they come before text_config and vision_config.
