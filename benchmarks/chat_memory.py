@@ -44,8 +44,8 @@ def peak_gb(checkpoint: Path, photos: Path, workers: int, *more: str) -> float:
     """The most memory of the command, in GB."""
     with tempfile.TemporaryDirectory() as name:
         return peak_of(
-            "caption", "--config", "configs/gpu/caption.yaml", "--checkpoint", str(checkpoint), "--smaller",
-            "--images", str(photos), "--output", f"{name}/caption.csv", "--max-tokens", "4", "--device", "cpu",
+            "caption", "--config", "configs/caption.yaml", "--checkpoint", str(checkpoint), "--model", "chat",
+            "--beams", "1", "--min-tokens", "1", "--images", str(photos), "--output", f"{name}/caption.csv", "--max-tokens", "4", "--device", "cpu",
             "--runner.progress", "false", "--batch", str(BATCH), "--workers", str(workers), *more,
         ) / 1000  # fmt: skip
 

@@ -213,9 +213,10 @@ def anomaly(seed: int, folder: Path) -> list[Figure]:
         masks = draw_inspection(name, seed, folder / name)
         given = _data(folder / name) | {"save_maps": None}
         config = load_config(CONFIGS / "anomaly.yaml", AnomalyConfig, given)
-        outcomes = list(AnomalyPipeline(config, Runner(config.runner))(anomaly_samples(config)))
+        pipeline = AnomalyPipeline(config, Runner(config.runner))
+        outcomes = list(pipeline(anomaly_samples(config)))
         scores = [outcome.result.score for outcome in outcomes]
-        maps = [smooth(outcome.result.map, config.size_hw).numpy() for outcome in outcomes]
+        maps = [smooth(outcome.result.map, pipeline.backbone.size_hw).numpy() for outcome in outcomes]
         truths = [masks[outcome.item.path.stem] for outcome in outcomes]
         image = roc_auc_score([truth.any() for truth in truths], scores)
         pixel = roc_auc_score(np.concatenate(truths, None), np.concatenate(maps, None))

@@ -1,27 +1,38 @@
 """Loads a timm network as a feature extractor, with what it wants of a picture and what tells it from any other."""
 
-import contextlib
 import json
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-from safetensors import SafetensorError
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from pipelines.anomaly.convolutions import fuse
+from pipelines.anomaly.levels import Reading, choose
+from pipelines.anomaly.network import Network
 from pipelines.anomaly.settings import Option
-from pipelines.core.checkpoints import WEIGHTS, file_hash, resolve
+from pipelines.core.checkpoints import file_hash, resolve, weights_of
 from pipelines.core.errors import CheckpointError
 from pipelines.core.preprocess import PreprocessSpec, spec_of_timm
 
-REFUSALS = (RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError, SafetensorError, OSError)
-CREATION_SEEDS = (0, 1)
+TWINS: Mapping[tuple[object, object], str] = {
+    ("dinov2", 384): "timm/vit_small_patch14_dinov2.lvd142m",
+    ("dinov2", 768): "timm/vit_base_patch14_dinov2.lvd142m",
+    ("dinov2", 1024): "timm/vit_large_patch14_dinov2.lvd142m",
+    ("dinov2", 1536): "timm/vit_giant_patch14_dinov2.lvd142m",
+    ("dinov2_with_registers", 384): "timm/vit_small_patch14_reg4_dinov2.lvd142m",
+    ("dinov2_with_registers", 768): "timm/vit_base_patch14_reg4_dinov2.lvd142m",
+    ("dinov2_with_registers", 1024): "timm/vit_large_patch14_reg4_dinov2.lvd142m",
+    ("dinov2_with_registers", 1536): "timm/vit_giant_patch14_reg4_dinov2.lvd142m",
+    ("dinov3_vit", 384): "timm/vit_small_patch16_dinov3.lvd1689m",
+    ("dinov3_vit", 768): "timm/vit_base_patch16_dinov3.lvd1689m",
+    ("dinov3_vit", 1024): "timm/vit_large_patch16_dinov3.lvd1689m",
+}
+"""By model_type and hidden_size of checkpoints in transformers' own format, such as facebook/dinov2-small: timm's."""
 
 
 @dataclass(frozen=True)
@@ -44,95 +55,97 @@ class Backbone:
             maps = [level.permute(0, 3, 1, 2) for level in maps]
         return maps
 
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """(height, width) in pixels of the pictures that it is given."""
+        height, width = self.identity["input_size"]
+        return height, width
+
+
+def settle(
+    checkpoint: str,
+    name: str | None = None,
+    *,
+    strides: Sequence[int] | None = None,
+    out_indices: Sequence[int] | None = None,
+    size_hw: tuple[int, int] | None = None,
+    options: Mapping[str, Option] | None = None,
+    fitted: Mapping[str, Any] | None = None,
+) -> Reading:
+    """How `load_backbone` would read the network; what is not as named or as usual, a line each on stderr says.
+
+    `fitted` is the identity of the backbone that a model was fitted with: it decides what is not named, and its size
+    is taken as it was, a multiple of the patch or not. Raises CheckpointError as `load_backbone`.
+    """
+    weights, config = _source(checkpoint, name)
+    network, exact = _network(name, weights, config, options), False
+    if fitted is not None and fitted["backbone"] == network.name:  # of another, load_fitted says so
+        height, width = fitted["input_size"]
+        if size_hw in (None, (height, width)):
+            size_hw, exact = (height, width), True
+        if strides is None and out_indices is None:
+            out_indices = fitted["out_indices"]
+    reading = choose(network, size_hw, strides, out_indices, exact)
+    for note in reading.notes:
+        print(note, file=sys.stderr)
+    return reading
+
 
 def load_backbone(
     checkpoint: str,
     name: str | None = None,
     *,
-    strides: Sequence[int] = (8, 16),
+    strides: Sequence[int] | None = None,
     out_indices: Sequence[int] | None = None,
-    size_hw: tuple[int, int] = (256, 256),
+    size_hw: tuple[int, int] | None = None,
+    reading: Reading | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     options: Mapping[str, Option] | None = None,
 ) -> Backbone:
     """The network of `checkpoint`: a hub id, a folder with config.json, or a .safetensors file beside timm's `name`.
 
-    Its levels are those of `strides` (the deepest of each), or `out_indices` as timm counts them. Pictures are
-    squashed to `size_hw` pixels, so that nothing at a border is lost; mean and std are the checkpoint's unless given.
-    Raises CheckpointError where the architecture, its levels or its weights are not what was asked for.
+    Its levels are those of `strides` (the deepest of each), or `out_indices` as timm counts them, or without both those
+    that suit it. Pictures are squashed to `size_hw` pixels, so that nothing at a border is lost: about 256 without it,
+    and rounded to what the network takes whole. A `reading` that `settle` gave stands for all of that. Mean and std are
+    the checkpoint's unless given. Raises CheckpointError where the architecture, its levels or its weights are not what
+    was asked for.
     """
     weights, config = _source(checkpoint, name)
-    architecture = name or str(config["architecture"])
-    given = {**config.get("model_args", {}), **(options or {})}
-    known = {entry.name for entry in fields(PretrainedCfg)}
-    overlay = {key: value for key, value in config.get("pretrained_cfg", {}).items() if key in known}
-    overlay |= {"source": "", "file": str(weights), "input_size": (3, *size_hw)}
-    build = _Build(architecture, overlay, given, weights)
-    indices = sorted(out_indices) if out_indices is not None else build.indices(strides)
-    plain = build.loaded(indices)
-    spec = _spec(plain.pretrained_cfg, size_hw, mean, std)
-    module = fuse(plain, torch.rand(1, 3, *size_hw, dtype=torch.float32, generator=torch.Generator().manual_seed(0)))
+    network = _network(name, weights, config, options)
+    reading = reading or choose(network, size_hw, strides, out_indices)
+    plain = network.loaded(reading.settings)
+    spec = _spec(plain.pretrained_cfg, reading.size_hw, mean, std)
+    noise = torch.rand(1, 3, *reading.size_hw, dtype=torch.float32, generator=torch.Generator().manual_seed(0))
     identity = {
-        "backbone": architecture,
+        "backbone": network.name,
         "options": dict(options or {}),
-        "out_indices": list(indices),
-        "input_size": list(size_hw),
+        "out_indices": list(reading.out_indices),
+        "input_size": list(reading.size_hw),
         "mean": list(spec.mean),
         "std": list(spec.std),
         "interpolation": spec.interpolation,
         "fingerprint": file_hash(weights).hexdigest()[:16],
     }
-    return Backbone(module, architecture, indices, spec, identity)
+    return Backbone(fuse(plain, noise), network.name, reading.out_indices, spec, identity)
 
 
-@dataclass(frozen=True)
-class _Build:
-    """All that timm needs to make one network."""
-
-    name: str
-    overlay: Mapping[str, Any]
-    options: Mapping[str, Any]
-    weights: Path
-
-    def indices(self, strides: Sequence[int]) -> list[int]:
-        """The deepest level of each stride."""
-        info = self._network(pretrained=False).feature_info
-        found = dict(zip(info.reduction(), info.out_indices, strict=True))
-        missing = [stride for stride in strides if stride not in found]
-        if missing:
-            raise CheckpointError(
-                f"expected levels of the strides {list(strides)} in {self.name}, found none of {missing}; it has "
-                f"{list(found)}"
-            )
-        return sorted(found[stride] for stride in strides)
-
-    def loaded(self, indices: Sequence[int]) -> Any:  # noqa: ANN401 - a module of timm's, with its own attributes
-        """The network with its weights. Raises CheckpointError where the file lacks some of them."""
-        network, other = (self._network(seed=seed, out_indices=tuple(indices)) for seed in CREATION_SEEDS)
-        # What the file lacks, timm leaves at random numbers with a line in the log: there two seeds differ.
-        twins = zip(network.named_parameters(), other.named_parameters(), strict=True)
-        missing = [name for (name, value), (_, twin) in twins if not torch.equal(value, twin)]
-        if missing:
-            raise CheckpointError(
-                f"expected all weights of {self.name} in {self.weights}, found {len(missing)} missing, such as "
-                f"{missing[0]}; the file is of another architecture or incomplete"
-            )
-        return network.eval().to(memory_format=torch.channels_last)  # convolutions are faster so, on CPU and GPU
-
-    def _network(self, pretrained: bool = True, seed: int = 0, **settings: object) -> Any:  # noqa: ANN401 - timm's
-        try:
-            with torch.random.fork_rng(devices=[]), _quiet():
-                torch.manual_seed(seed)
-                return timm.create_model(
-                    self.name, pretrained=pretrained, pretrained_cfg_overlay=dict(self.overlay), features_only=True,
-                    **{**self.options, **settings},
-                )  # fmt: skip
-        except REFUSALS as error:
-            raise CheckpointError(
-                f"expected a timm network {self.name} with the weights {self.weights}, but it does not load: "
-                f"{' '.join(str(error).split())[:300]}"
-            ) from None
+def _network(
+    name: str | None, weights: Path, config: Mapping[str, Any], options: Mapping[str, Option] | None
+) -> Network:
+    """What timm makes of a checkpoint's settings: for RGB pictures, whatever its channels were."""
+    published, saved = config.get("pretrained_cfg", {}), config.get("model_args", {})
+    known = {entry.name for entry in fields(PretrainedCfg)}
+    overlay = {key: value for key, value in published.items() if key in known} | {"source": "", "file": str(weights)}
+    given = {**saved, **(options or {})}
+    if "input_size" in overlay:
+        channels, *sides = overlay["input_size"]
+        if "img_size" in saved:  # the size that the weights' position embeddings are of
+            sides = saved["img_size"] if isinstance(saved["img_size"], list) else [saved["img_size"]] * 2
+        overlay["input_size"] = (channels, *sides)
+        if channels != 3:
+            given["in_chans"] = 3  # timm makes its first convolution one for RGB
+    return Network(name or str(config["architecture"]), overlay, given, weights)
 
 
 def _source(checkpoint: str, name: str | None) -> tuple[Path, Mapping[str, Any]]:
@@ -149,12 +162,15 @@ def _source(checkpoint: str, name: str | None) -> tuple[Path, Mapping[str, Any]]
     folder = resolve(checkpoint)
     config: Mapping[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if name is None and not isinstance(config.get("architecture"), str):
+        plain = not config.get("use_gated_mlp")  # as DINOv3's S+ has, which is as wide as S
+        twin = TWINS.get((config.get("model_type"), config.get("hidden_size"))) if plain else None
+        advice = f"take {twin}, which is the same network for timm" if twin else "name a timm checkpoint"
         raise CheckpointError(
-            f"expected timm's `architecture` in {folder / 'config.json'}, found none; name a timm checkpoint, or the "
-            "network as `backbone`"
+            f"expected timm's `architecture` in {folder / 'config.json'}, found none; {advice}, or the network as "
+            "`backbone`"
         )
     weights = folder / "model.safetensors"
-    return weights if weights.is_file() else sorted(folder.glob(WEIGHTS))[0], config
+    return weights if weights.is_file() else weights_of(folder)[0], config
 
 
 def _spec(
@@ -164,15 +180,3 @@ def _spec(
     own = {key: config.get(key) for key in ("mean", "std", "interpolation")}
     own |= {key: value for key, value in (("mean", mean), ("std", std)) if value is not None}
     return spec_of_timm({**own, **squash})
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps timm from listing the keys of the layers behind the last level: they are not missed."""
-    logger = logging.getLogger("timm")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -74,6 +74,12 @@ def load_fitted(folder: Path, model: str, backbone: Backbone, device: torch.devi
     return method, fitted
 
 
+def fitted_backbone(folder: Path) -> Mapping[str, Any]:
+    """The identity of the backbone that a model was fitted with. Raises CheckpointError where there is none."""
+    identity: Mapping[str, Any] = _description(folder)["backbone"]
+    return identity
+
+
 def _description(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
     try:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pipelines.anomaly.backbone import load_backbone
-from pipelines.anomaly.fitted import facts, load_fitted, save_fitted
+from pipelines.anomaly.backbone import load_backbone, settle
+from pipelines.anomaly.fitted import facts, fitted_backbone, load_fitted, save_fitted
 from pipelines.anomaly.folders import Folders, read_folders
 from pipelines.anomaly.heatmap import smooth, write_heatmap
 from pipelines.anomaly.maps import map_path, write_map
@@ -39,10 +39,14 @@ class AnomalyPipeline:
         self.config, self.runner = config, runner
         self.fields = fields(config)
         self.folders: Folders = read_folders(config.data.images, config.normal, not config.fitted)
-        self.checkpoint = self._checkpoint()
+        self.checkpoint, options = self._checkpoint(), config.backbone_options
+        reading = runner.load(partial(
+            settle, self.checkpoint, config.backbone, strides=config.strides, out_indices=config.out_indices,
+            size_hw=config.size_hw, options=options, fitted=fitted_backbone(config.fitted) if config.fitted else None,
+        ))  # fmt: skip
         self.backbone = runner.load(partial(
-            load_backbone, self.checkpoint, config.backbone, strides=config.strides, out_indices=config.out_indices,
-            size_hw=config.size_hw, mean=config.mean, std=config.std, options=config.backbone_options,
+            load_backbone, self.checkpoint, config.backbone, reading=reading, mean=config.mean, std=config.std,
+            options=options,
         ))  # fmt: skip
         self.fitted: dict[str, Fitted] = {}
         if config.fitted:
@@ -248,12 +252,12 @@ class AnomalyPipeline:
             return
         if self.config.save_maps:
             path = self._map_path(sample, self.config.save_maps)
-            self.extras.write(partial(write_map, path, smooth(result.map, self.config.size_hw)))
+            self.extras.write(partial(write_map, path, smooth(result.map, self.backbone.size_hw)))
         if self.config.save_images:
             name = sample.path.relative_to(self.config.data.images)
             if name.suffix.lower() not in (".jpg", ".jpeg"):
                 name = name.with_name(f"{name.name}.jpg")
-            heat = smooth(result.map, self.config.size_hw)
+            heat = smooth(result.map, self.backbone.size_hw)
             path = self.config.save_images / name
             self.extras.write(partial(write_heatmap, path, sample.path, heat, fitted.threshold))
 

@@ -31,12 +31,14 @@ class AnomalyConfig:
     """timm's name of the network; without it the one that the checkpoint's config.json names."""
     backbone_options: dict[str, Option] = field(default_factory=dict)
     """What timm's create_model is given besides, such as {pad_type: same}."""
-    strides: list[int] = field(default_factory=lambda: [8, 16])
-    """Levels whose features are used, by their stride in pixels: one or more."""
+    strides: list[int] | None = None
+    """Levels whose features are used, by their stride in pixels: one or more. Without it and `out_indices` 8 and 16,
+    or middle levels of a network that has one stride only, such as a ViT."""
     out_indices: list[int] | None = None
     """The levels by timm's index instead of their stride, for networks such as ViTs whose levels share one."""
-    input_size: int | list[int] = 256
-    """Pixels that pictures are squashed to: a square's side, or height and width."""
+    input_size: int | list[int] | None = None
+    """Pixels that pictures are squashed to: a square's side, or height and width, rounded to a multiple of the
+    network's patch. Without it 256, or the nearest multiple (252 for a patch of 14); with `fitted`, as it was then."""
     mean: list[float] | None = None
     """Of the RGB channels (0 to 1); without it the checkpoint's own."""
     std: list[float] | None = None
@@ -63,10 +65,9 @@ class AnomalyConfig:
     runner: RunnerConfig = RunnerConfig()
 
     def __post_init__(self) -> None:
-        sides = [self.input_size] if isinstance(self.input_size, int) else self.input_size
-        if len(sides) not in (1, 2) or min(sides) < 32:
+        if self.input_size is not None and (len(self._sides) not in (1, 2) or min(self._sides) < 32):
             raise ValueError(f"input_size is one or two sides of at least 32 pixels, not {self.input_size}")
-        if not self.strides or self.out_indices == []:
+        if [] in (self.strides, self.out_indices):
             raise ValueError("strides and out_indices name at least one level")
         if any(values is not None and len(values) != 3 for values in (self.mean, self.std)):
             raise ValueError("mean and std have 3 values each")
@@ -80,10 +81,13 @@ class AnomalyConfig:
             raise ValueError("save_images lies in data.images, whose photos it would write over: name another folder")
 
     @property
-    def size_hw(self) -> tuple[int, int]:
-        """(height, width) of the network's input."""
-        sides = [self.input_size] if isinstance(self.input_size, int) else self.input_size
-        return sides[0], sides[-1]
+    def size_hw(self) -> tuple[int, int] | None:
+        """(height, width) in pixels of the network's input, as `input_size` has it."""
+        return None if self.input_size is None else (self._sides[0], self._sides[-1])
+
+    @property
+    def _sides(self) -> list[int]:
+        return self.input_size if isinstance(self.input_size, list) else [self.input_size or 0]
 
 
 def fields(config: AnomalyConfig) -> Mapping[str, Kind]:

@@ -1,14 +1,16 @@
 """Resizing, cropping, padding and normalising as data: one PreprocessSpec says all that a model wants of a picture."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
@@ -20,7 +22,14 @@ MAX_RESIZED_PIXELS = 50_000_000
 TRIAL_SIZES_HW = ((61, 37), (37, 61), (1200, 900))
 """Of the pictures that a spec is tried on: upright, lying, and larger than what most networks see."""
 
-Interpolation = Literal["bilinear", "bicubic"]
+Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos", "box", "hamming"]
+FILTERS: Mapping[Interpolation, Image.Resampling] = {
+    "nearest": Image.Resampling.NEAREST,
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
+}
+"""What torchvision does not do on tensors, or not as Pillow does, by which checkpoints mean it."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +48,24 @@ class ShortestEdge:
 
 
 @dataclass(frozen=True)
+class KeepRatio:
+    """Resizes until both sides cover (height, width), or with `within` until one does, and rounds them as timm does."""
+
+    size_hw: tuple[int, int]
+    within: bool = False
+
+
+@dataclass(frozen=True)
 class PreprocessSpec:
     """What happens to a picture between its decoding and the network. Resizing is always antialiased."""
 
-    resize: Squash | ShortestEdge | None
+    resize: Squash | ShortestEdge | KeepRatio | None
     """None leaves the picture's size as it is."""
     mean: tuple[float, float, float]
     """Of each RGB channel, after rescaling."""
     std: tuple[float, float, float]
     crop_hw: tuple[int, int] | None = None
-    """Centre crop in pixels; what is smaller gets black borders."""
+    """Centre crop in pixels; what is smaller gets borders."""
     interpolation: Interpolation = "bicubic"
     rescale: float = 1 / 255
     """What a value of 0 to 255 is multiplied with."""
@@ -56,6 +73,8 @@ class PreprocessSpec:
     """Sides are padded right and below to the next multiple of this, so that pictures of one bucket share a batch."""
     odd_margin: Literal["down", "even"] = "down"
     """Where a centre crop's margin is a half pixel: Hugging Face rounds it down, torchvision and timm to even."""
+    border: tuple[int, int, int] = (0, 0, 0)
+    """RGB of a centre crop's borders, 0 to 255."""
 
     @property
     def fixed(self) -> bool:
@@ -73,8 +92,11 @@ def resize(image: Tensor, spec: PreprocessSpec) -> Tensor:
     Raises ImageError for a picture so thin that it would vanish or grow beyond MAX_RESIZED_PIXELS.
     """
     target = _resized(_sides(image), spec)
-    image = tv.resize(image, list(target), InterpolationMode(spec.interpolation), antialias=True)
-    return image if spec.crop_hw is None else _centre_crop(image, spec.crop_hw, spec.odd_margin)
+    if spec.interpolation in FILTERS:
+        image = _resized_by_pillow(image, target, FILTERS[spec.interpolation])
+    else:
+        image = tv.resize(image, list(target), InterpolationMode(spec.interpolation), antialias=True)
+    return image if spec.crop_hw is None else _centre_crop(image, spec.crop_hw, spec)
 
 
 def pad(images: Sequence[Tensor], spec: PreprocessSpec) -> tuple[Tensor, Tensor]:
@@ -158,24 +180,33 @@ def spec_of_processor(image_processor: Any, pad_multiple: int | None = None) -> 
 def spec_of_timm(data_config: Mapping[str, Any]) -> PreprocessSpec:
     """The spec that does what timm's evaluation transform does, from a pretrained_cfg or resolved data config.
 
-    Keys that are missing or None have timm's defaults. Raises CheckpointError for a crop mode that a spec cannot give.
+    Keys that are missing or None have timm's defaults. Raises CheckpointError for what timm's transform has not, or for
+    pictures that are not RGB.
     """
     config = {key: value for key, value in data_config.items() if value is not None}
     channels, height, width = config.get("input_size", (3, 224, 224))
     mode = config.get("crop_mode", "center")
-    if channels != 3 or mode not in ("center", "squash") or (mode == "center" and height != width):
+    if channels != 3 or mode not in ("center", "squash", "border"):
         raise CheckpointError(
-            "timm: expected an RGB input, crop_mode squash, or crop_mode center with a square input, "
+            "timm: expected an RGB input and the crop_mode center, squash or border, "
             f"found input_size {(channels, height, width)} and crop_mode {mode}"
         )
-    scaled = [math.floor(side / config.get("crop_pct", 0.875)) for side in (height, width)]
+    scaled_height, scaled_width = (math.floor(side / config.get("crop_pct", 0.875)) for side in (height, width))
+    scaled, mean = (scaled_height, scaled_width), _channels(config.get("mean", (0.485, 0.456, 0.406)))
+    resize: Squash | ShortestEdge | KeepRatio = KeepRatio(scaled, within=mode == "border")
+    if mode == "squash":
+        resize = Squash(scaled)
+    elif mode == "center" and scaled_height == scaled_width:
+        resize = ShortestEdge(scaled_height)
+    red, green, blue = (round(255 * value) for value in mean)
     return PreprocessSpec(
-        resize=ShortestEdge(scaled[0]) if mode == "center" else Squash((scaled[0], scaled[1])),
-        mean=_channels(config.get("mean", (0.485, 0.456, 0.406))),
+        resize=resize,
+        mean=mean,
         std=_channels(config.get("std", (0.229, 0.224, 0.225))),
         crop_hw=(height, width),
         interpolation=_interpolation("timm", config.get("interpolation", "bicubic")),
         odd_margin="even",
+        border=(red, green, blue) if mode == "border" else (0, 0, 0),
     )
 
 
@@ -186,6 +217,10 @@ def _resized(size_hw: tuple[int, int], spec: PreprocessSpec) -> tuple[int, int]:
     if isinstance(spec.resize, Squash):
         return spec.resize.size_hw
     height, width = size_hw
+    if isinstance(spec.resize, KeepRatio):
+        ratios = [side / wanted for side, wanted in zip(size_hw, spec.resize.size_hw, strict=True)]
+        ratio = max(ratios) if spec.resize.within else min(ratios)
+        return _checked(size_hw, (round(height / ratio), round(width / ratio)))
     short, long = sorted(size_hw)
     exact: float = spec.resize.shortest
     if spec.resize.longest is not None and long / short * exact > spec.resize.longest:
@@ -194,20 +229,36 @@ def _resized(size_hw: tuple[int, int], spec: PreprocessSpec) -> tuple[int, int]:
     new_short, new_long = round(exact), int(exact * long / short)
     if new_short == short:
         new_long = long
-    if not new_short or new_short * new_long > MAX_RESIZED_PIXELS:
-        raise ImageError(f"expected a picture less thin than {width}x{height}: it would become {new_long}x{new_short}")
-    return (new_long, new_short) if width < height else (new_short, new_long)
+    return _checked(size_hw, (new_long, new_short) if width < height else (new_short, new_long))
 
 
-def _centre_crop(image: Tensor, crop_hw: tuple[int, int], odd_margin: Literal["down", "even"]) -> Tensor:
-    borders: list[int] = []
-    for side, wanted in zip(reversed(_sides(image)), reversed(crop_hw), strict=True):
-        missing = max(0, wanted - side)
-        borders += [missing // 2, missing - missing // 2]
-    if any(borders):
-        image = F.pad(image, borders)
+def _checked(size_hw: tuple[int, int], resized_hw: tuple[int, int]) -> tuple[int, int]:
+    """What a picture becomes. Raises ImageError where it would vanish, or grow beyond MAX_RESIZED_PIXELS."""
+    height, width = resized_hw
+    if not min(resized_hw) or height * width > MAX_RESIZED_PIXELS:
+        raise ImageError(
+            f"expected a picture less thin than {size_hw[1]}x{size_hw[0]}: it would become {width}x{height}"
+        )
+    return resized_hw
+
+
+def _resized_by_pillow(image: Tensor, target_hw: tuple[int, int], how: Image.Resampling) -> Tensor:
+    pixels = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
+    resized = np.array(pixels.resize((target_hw[1], target_hw[0]), how))
+    return torch.from_numpy(resized).permute(2, 0, 1)
+
+
+def _centre_crop(image: Tensor, crop_hw: tuple[int, int], spec: PreprocessSpec) -> Tensor:
+    missing = [max(0, wanted - side) for side, wanted in zip(_sides(image), crop_hw, strict=True)]
+    if any(missing):
+        colour = torch.tensor(spec.border, dtype=image.dtype).view(3, 1, 1)
+        height, width = (side + more for side, more in zip(_sides(image), missing, strict=True))
+        top, left = (more // 2 for more in missing)
+        whole = colour.expand(3, height, width).clone()
+        whole[:, top : top + image.shape[-2], left : left + image.shape[-1]] = image
+        image = whole
     margins = [(side - wanted) / 2 for side, wanted in zip(_sides(image), crop_hw, strict=True)]
-    top, left = (round(margin) if odd_margin == "even" else int(margin) for margin in margins)
+    top, left = (round(margin) if spec.odd_margin == "even" else int(margin) for margin in margins)
     return image[..., top : top + crop_hw[0], left : left + crop_hw[1]]
 
 
@@ -235,28 +286,37 @@ def _sides_of(name: str, size: Mapping[str, int | None] | None) -> tuple[int, in
 
 
 def _channels(values: float | Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = [values] * 3 if isinstance(values, int | float) else values
+    """Of RGB: one number, or that of a grey network, is all three's."""
+    listed = [values] if isinstance(values, int | float) else list(values)
+    red, green, blue = listed * 3 if len(listed) == 1 else listed
     return red, green, blue
 
 
 def _interpolation(name: str, given: int | str) -> Interpolation:
-    """From timm's name, or from Pillow's number as Hugging Face keeps it."""
-    named: dict[int | str, Interpolation] = {2: "bilinear", 3: "bicubic", "bilinear": "bilinear", "bicubic": "bicubic"}
-    if given not in named:
-        raise CheckpointError(f"{name}: expected bilinear or bicubic resizing, found {given!r}")
-    return named[given]
+    """From timm's name, or from Pillow's number as Hugging Face keeps it; a line on stderr where it is a slow one."""
+    numbers: dict[int | str, Interpolation] = {2: "bilinear", 3: "bicubic"}
+    numbers |= {int(number): each for each, number in FILTERS.items()}
+    found = numbers.get(given, given)
+    names: dict[int | str, Interpolation] = {each: each for each in get_args(Interpolation)}
+    if found not in names:
+        raise CheckpointError(f"{name}: expected resizing by one of {', '.join(map(str, names))}, found {given!r}")
+    if names[found] in FILTERS:
+        print(f"{name}: {found} resizing is done by Pillow, which is slower", file=sys.stderr)
+    return names[found]
 
 
 def _check_agrees(spec: PreprocessSpec, image_processor: Any) -> None:  # noqa: ANN401
     """Settings do not say all that a processor's code does, so its results on odd-sized pictures are compared."""
-    name = type(image_processor).__name__
+    name, given = type(image_processor).__name__, {}
+    if spec.interpolation in ("box", "hamming"):  # processors behind torchvision fail there; all else is compared
+        spec, given = replace(spec, interpolation="bilinear"), {"resample": Image.Resampling.BILINEAR}
     for height, width in TRIAL_SIZES_HW:
         image = torch.arange(3 * height * width).mul(37).remainder(251).view(3, height, width).to(torch.uint8)
         try:
             ours = normalise(resize(image, spec).unsqueeze(0), spec, torch.float32)
         except ImageError as error:  # such as where its size is an area, and no edge
             raise CheckpointError(f"{name}: {error}") from None
-        theirs = _given(image_processor, image)
+        theirs = _given(image_processor, image, given)
         # Two of 255 levels, on average: as much as a processor that resizes with Pillow may differ.
         if (
             theirs is None
@@ -269,10 +329,10 @@ def _check_agrees(spec: PreprocessSpec, image_processor: Any) -> None:  # noqa: 
             )
 
 
-def _given(image_processor: Any, image: Tensor) -> Tensor | None:  # noqa: ANN401
+def _given(image_processor: Any, image: Tensor, settings: Mapping[str, Any]) -> Tensor | None:  # noqa: ANN401
     """The processor's own pixel values, float (1, 3, H, W), of a picture; None where it gives others, or fails."""
     try:
-        found = image_processor(images=[image], return_tensors="pt")
+        found = image_processor(images=[image], return_tensors="pt", **settings)
     except Exception:  # whatever its code raises: a spec that does what it does is not to be had
         return None
     values = found.get("pixel_values")

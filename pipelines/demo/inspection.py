@@ -133,7 +133,7 @@ def inspect(
             names[path]: error.replace(path, names[path]) for path, error in pipeline.unreadable.items()
         }
         fitted = pipeline.fitted[model.category]
-        inspection.size_hw = config.size_hw
+        inspection.size_hw = pipeline.backbone.size_hw
         inspection.threshold, inspection.held_out = fitted.threshold, fitted.held_out
         originals = {sample.id: sample for sample in photos}
         for outcome in pipeline(tests):
