@@ -40,14 +40,14 @@ def draw_photos(folder: Path) -> None:
             path.hardlink_to(folder / f"{number % DISTINCT:02}.jpg")
 
 
-def peak_gb(checkpoint: Path, photos: Path, workers: int, *more: str) -> float:
+def peak_gb(checkpoint: Path, photos: Path, workers: int) -> float:
     """The most memory of the command, in GB."""
     with tempfile.TemporaryDirectory() as name:
-        return peak_of(
-            "caption", "--config", "configs/caption.yaml", "--checkpoint", str(checkpoint), "--model", "chat",
-            "--beams", "1", "--min-tokens", "1", "--images", str(photos), "--output", f"{name}/caption.csv", "--max-tokens", "4", "--device", "cpu",
-            "--runner.progress", "false", "--batch", str(BATCH), "--workers", str(workers), *more,
-        ) / 1000  # fmt: skip
+        settings = ["--config", "configs/caption.yaml", "--checkpoint", str(checkpoint), "--model", "chat"]
+        short = ["--beams", "1", "--min-tokens", "1", "--max-tokens", "4"]
+        run = ["--device", "cpu", "--runner.progress", "false", "--batch", str(BATCH), "--workers", str(workers)]
+        files = ["--images", str(photos), "--output", f"{name}/caption.csv"]
+        return peak_of("caption", *settings, *short, *run, *files) / 1000
 
 
 def measure(counts: list[int]) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """Photos and texts to vectors of one space, by any network that gives features of both: CLIP, SigLIP, SigLIP 2 ..."""
 
+import sys
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+from transformers import AutoImageProcessor, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from pipelines.core.batch_model import Batch
 from pipelines.core.errors import CheckpointError
@@ -16,6 +18,8 @@ from pipelines.core.images import Sample
 from pipelines.core.pictures import pictures_of, prepared
 from pipelines.core.pretrained import load_network, load_processor
 
+PROBES = ("two Dogs, it's 3.5 m away!", "바닷가의 강아지 두 마리", "L'été  №5 — 猫")
+"""Texts that tokenizers split in many ways: capitals, signs, Hangul, accents."""
 SIGLIP = ("siglip", "siglip2")
 DTYPES = frozenset({torch.float32, torch.float16})
 NEAR_DTYPES = frozenset({torch.bfloat16})  # photos that are about as near may change places
@@ -68,7 +72,7 @@ class ClipTexts:
 
     def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - any that load_clip takes
         self.module = module
-        self.tokenizer = load_processor(AutoTokenizer, folder)
+        self.tokenizer = published_tokenizer(folder)
         # Tokenizers without a limit of their own say 10^30; RoBERTa's has fewer places than position embeddings.
         self.longest = min(module.config.text_config.max_position_embeddings, self.tokenizer.model_max_length)
         self.fixed = module.config.model_type in SIGLIP
@@ -93,6 +97,27 @@ class ClipTexts:
     def _cut(self, ids: list[int]) -> Tensor:
         """At most as many tokens as the network reads; the last one, which ends a text, stays."""
         return torch.tensor(ids if len(ids) <= self.longest else [*ids[: self.longest - 1], ids[-1]])
+
+
+def published_tokenizer(folder: Path) -> Any:  # noqa: ANN401 - any tokenizer
+    """The tokenizer of a folder, by its tokenizer.json where transformers would read texts otherwise than that does.
+
+    transformers 5 takes the vocabulary alone from it, and makes CLIP's own way to split words around that: a Korean
+    CLIP that splits otherwise would be given tokens that it was never trained on. Raises CheckpointError.
+    """
+    tokenizer = load_processor(AutoTokenizer, folder)
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return tokenizer
+    published = Tokenizer.from_file(str(path))
+    published.no_padding()
+    published.no_truncation()
+    ours = tokenizer(list(PROBES), add_special_tokens=False)["input_ids"]
+    theirs = [each.ids for each in published.encode_batch(list(PROBES), add_special_tokens=False)]
+    if ours == theirs:
+        return tokenizer
+    print(f"{folder}: texts are split as its tokenizer.json says, not as {type(tokenizer).__name__}", file=sys.stderr)
+    return load_processor(PreTrainedTokenizerFast, folder)
 
 
 def _unit(features: Any) -> Sequence[Tensor]:  # noqa: ANN401 - transformers 5 gives an output, 4 the tensor

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tokenizers import Tokenizer, normalizers
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from pipelines.core.clip import load_clip
@@ -79,6 +80,22 @@ def test_capitals_change_nothing(folder):
     _, texts = load_clip(folder)
     small, large = vectors(texts, ["two dogs", "Two DOGS"])
     assert torch.equal(small, large)
+
+
+def test_texts_are_split_as_the_published_tokenizer_says(tmp_path, capsys):
+    """As a Korean CLIP's that keeps capitals: transformers 5 takes its vocabulary, and splits as OpenAI's."""
+    tiny.clip(tmp_path)
+    load_clip(tmp_path)
+    assert "tokenizer.json" not in capsys.readouterr().err
+    published = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    published.normalizer = normalizers.NFC()
+    published.save(str(tmp_path / "tokenizer.json"))
+    _, texts = load_clip(tmp_path)
+    assert "texts are split as its tokenizer.json says, not as CLIPTokenizer" in capsys.readouterr().err
+    wanted = published.encode("Two DOGS").ids
+    assert texts.prepare(["Two DOGS"])["input_ids"][0].tolist() == wanted
+    assert wanted != AutoTokenizer.from_pretrained(tmp_path)("Two DOGS")["input_ids"]
+    assert texts.tokenizer.pad_token_id is not None
 
 
 def test_a_text_has_the_same_vector_in_any_batch(folder):

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import sentencepiece
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers.convert_slow_tokenizer import generate_merges
 
 from tests.published.facts import Facts
@@ -34,6 +34,8 @@ ENGLISH_ONLY = frozenset(
 """Checkpoints whose vocabulary has no Korean: CLIP cuts a syllable into its bytes, SigLIP has but <unk> for it."""
 LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
 CLIP_START, CLIP_END, CLIP_SIZE = "<|startoftext|>", "<|endoftext|>", 49408
+CLIP_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+"""A word to CLIP, by https://github.com/openai/CLIP/blob/main/clip/simple_tokenizer.py, less its special tokens."""
 BERT_SIZE = 30522
 ENDS = ("<|endoftext|>", "<|im_end|>", "<end_of_utterance>")
 """What a chat model ends an answer with."""
@@ -74,8 +76,11 @@ def clip(facts: Facts) -> Text:
     vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
     vocabulary |= {CLIP_START: CLIP_SIZE - 2, CLIP_END: CLIP_SIZE - 1}
     backend = Tokenizer(models.BPE(vocabulary, merges, end_of_word_suffix="</w>", unk_token=CLIP_END))
-    backend.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    spaces = normalizers.Replace(Regex(r"\s+"), " ")
+    backend.normalizer = normalizers.Sequence([normalizers.NFC(), spaces, normalizers.Lowercase()])
+    split = pre_tokenizers.Split(Regex(CLIP_WORDS), behavior="removed", invert=True)
+    backend.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    backend.decoder = decoders.ByteLevel()
     backend.post_processor = processors.RobertaProcessing((CLIP_END, CLIP_SIZE - 1), (CLIP_START, CLIP_SIZE - 2))
     backend.add_special_tokens([CLIP_START, CLIP_END])
     return Text(_byte_files(vocabulary, merges, backend), (), CLIP_SIZE)

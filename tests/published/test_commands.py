@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,9 +38,8 @@ def words(facts: Facts, place: Path) -> list[list[str]]:
     if facts.task == "detect":
         return [["detect", "--checkpoint", name, "--prompts", "강아지", *photos, *output]]
     if facts.task == "anomaly":
-        vit = ["--out-indices", "5", "--input-size", "224"] if "vit" in name else []
         data = ["--normal", str(place / "normal"), *photos]
-        return [["anomaly", "--checkpoint", name, *data, "--folds", "2", *vit, *output]]
+        return [["anomaly", "--checkpoint", name, *data, "--folds", "2", *output]]
     album = ["--albums", str(place), "--album", own.name, *COMMON]
     model = [] if facts.task == "rerank" else ["--checkpoint", name]
     index = ["search", "index", *model, *album, str(place / "photos")]
@@ -131,9 +131,12 @@ def test_captions_are_korean_in_every_row(ended, place):
     [
         (
             ["--checkpoint", "Salesforce/blip-image-captioning-lage"],
-            "did you mean Salesforce/blip-image-captioning-large",
+            "nearest known id is Salesforce/blip-image-captioning-large",
         ),
-        (["--checkpoint", "closed/blip"], "accept .* https://huggingface.co/closed/blip .*HF_TOKEN"),
+        (
+            ["--checkpoint", "closed/blip"],
+            "accept its licence at https://huggingface.co/closed/blip, then set HF_TOKEN",
+        ),
     ],
     ids=["misspelt", "gated"],
 )
@@ -146,7 +149,6 @@ def test_a_checkpoint_that_is_not_to_be_had_is_one_sentence(hub_root, place, tmp
         (end,) = several([command], tmp_path, hub.environment(tmp_path / "home"))
     last = end["said"].strip().splitlines()[-1]
     assert end["code"] == 2 and last.startswith("error: ")
-    import re
 
     assert re.search(message, last), last
 

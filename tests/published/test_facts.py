@@ -12,6 +12,7 @@ import transformers
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForSeq2SeqLM, AutoProcessor, AutoTokenizer
 
+from pipelines.core.catalogue import known_ids
 from pipelines.core.queries import knows_korean
 from tests.published.build import OURS, PICKLE
 from tests.published.build_networks import CLASSES
@@ -47,6 +48,10 @@ def loadable(facts: Facts, root: Path) -> Path:
 
 
 # --- the facts
+
+
+def test_every_checkpoint_of_the_catalogue_has_its_facts():
+    assert set(known_ids()) <= set(BY_ID) and len(known_ids()) >= 20
 
 
 def test_the_checkpoints_are_those_of_the_tasks():
