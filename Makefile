@@ -1,6 +1,7 @@
 # Vision challenge suite. `make` lists what there is; every target sets up the virtual environment by itself.
 PYTHON ?= python3
-# mini: the bundled models on the bundled samples. base: the real models of configs/*.yaml.
+# mini: the bundled models on the bundled samples. base: the real models of configs/*.yaml. gpu: the strong ones of
+# configs/gpu/*.yaml, for one card of 16 GB.
 PROFILE ?= mini
 # More settings for one task, such as: make caption PROFILE=base ARGS="--images test --sample-submission sample.csv"
 ARGS ?=
@@ -11,12 +12,12 @@ export QUERY
 
 BIN := .venv/bin
 RUN := $(BIN)/python -m pipelines
-CONFIGS := $(if $(filter mini,$(PROFILE)),configs/mini,configs)
+CONFIGS := $(if $(filter mini gpu,$(PROFILE)),configs/$(PROFILE),configs)
 BENCHMARKS := caption translation detect anomaly index
 SOURCES := pipelines tests mini benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup submissions caption detect anomaly classify search-rank demo evaluate test stress bench bench-growth bench-gpu check lint types format lock mini clean
+.PHONY: help setup submissions caption detect anomaly classify search-rank demo evaluate models-page test stress bench bench-growth bench-gpu check lint types format lock mini clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -62,6 +63,9 @@ demo: setup ## the pages in the browser: captions, counts, heatmaps, photo searc
 
 evaluate: setup ## score submissions/*.csv against the samples' truth
 	$(RUN) evaluate --config $(CONFIGS)/evaluate.yaml
+
+models-page: setup ## write docs/models.md of pipelines/core/catalogue.yaml
+	$(RUN) models --markdown > docs/models.md.new && mv docs/models.md.new docs/models.md
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest

@@ -77,7 +77,7 @@ class Ours:
     def captions(self, samples: Sequence[Sample], model: BatchModel[Sample, str] | None = None) -> list[str]:
         """One caption per photo; `model` is run in the captioner's place."""
         outcomes = self.runner.run(model or self.captioner, samples)
-        return [outcome.result for outcome in outcomes if outcome.result is not None]
+        return [outcome.result.text for outcome in outcomes if outcome.result is not None]
 
     def rest(self, samples: Sequence[Sample]) -> str:
         """Where the time of a run goes."""
@@ -92,7 +92,7 @@ class Ours:
 
         @torch.inference_mode()
         def work() -> list[str]:
-            return [text for part in pixels.split(batch) for text in self.captioner.predict({"pixels": part})]
+            return [said.text for part in pixels.split(batch) for said in self.captioner.predict({"pixels": part})]
 
         return work
 

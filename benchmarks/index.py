@@ -29,7 +29,6 @@ from benchmarks.rows import DTYPES, Precision, named
 from pipelines.core.batch_model import BatchModel, Outcome
 from pipelines.core.clip import load_clip
 from pipelines.core.images import list_images
-from pipelines.core.preprocess import resize
 from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.search.indexing import index
 from pipelines.search.settings import SearchConfig
@@ -159,7 +158,7 @@ def best_rate(checkpoint: Path, device: str, precision: Precision) -> float:
     images, _ = load_clip(checkpoint)
     runner = Runner(RunnerConfig(precision=precision, progress=False))
     images.module.to(runner.device, runner.dtype(images))
-    picture = resize(torch.randint(256, (3, SMALL, SMALL), dtype=torch.uint8), images.spec)
+    picture = images.pictures.one(torch.randint(256, (3, SMALL, SMALL), dtype=torch.uint8))["pixels"]
     pixels = picture.repeat(BATCH, 1, 1, 1).to(runner.device)
     rates = []
     for batch in (1, 8, BATCH):

@@ -29,7 +29,6 @@ from transformers import AutoModel, AutoProcessor
 from pipelines.core.checkpoints import file_hash
 from pipelines.core.clip import ClipImages, load_clip
 from pipelines.core.decode import opened
-from pipelines.core.preprocess import resize
 from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.search.album import About, Album, make_album
 from pipelines.search.embedding import PhotoFile, PhotoReader
@@ -123,7 +122,7 @@ def shares(files: Sequence[PhotoFile], images: ClipImages, album: Album) -> dict
         spent["hash"].append(timed(partial(file_hash, file.path)))
         spent["decode"].append(timed(partial(decode_reduced, file.path, reader.least or 0)))
         spent["read"].append(timed(partial(read_photo, file.path, reader.least)))
-        spent["resize"].append(timed(partial(resize, photo.pixels, images.spec)))
+        spent["resize"].append(timed(partial(images.pictures.one, photo.pixels)))
         with torch.inference_mode():
             spent["model"].append(timed(partial(reader.predict, batch)))
             rows.append(photo_row(file, reader.predict(batch)[0]))

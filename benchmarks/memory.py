@@ -45,7 +45,12 @@ def peak_mb(task: str, folder: Path, images: Path) -> float:
     own = [word.format(folder) for word in OWN[task]]
     settings = ["--config", f"configs/mini/{task}.yaml", "--images", str(images), "--sample-submission", "null"]
     output = ["--output", f"{folder}/{images.name}/{task}.csv", "--progress", "false", "--device", "cpu"]
-    command = [sys.executable, "-m", "pipelines", task, *settings, *output, *own]
+    return peak_of(task, *settings, *output, *own)
+
+
+def peak_of(*words: str) -> float:
+    """The most memory (MB, resident) that `python -m pipelines` with these words takes at any time."""
+    command = [sys.executable, "-m", "pipelines", *words]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     said = process.stderr.read()

@@ -60,6 +60,18 @@ def memory(found: Mapping[str, Any]) -> Iterator[Row]:
         )
 
 
+def chat_memory(found: Mapping[str, Any]) -> Iterator[Row]:
+    """Of `python -m benchmarks.chat_memory --write`."""
+    width, height = found["size_wh"]
+    for row in found["rows"]:
+        yield Row(
+            f"caption by a chat model ({found['checkpoint']}'s settings), {found['photos']} photos of "
+            f"{width} x {height}, batch {found['batch']}, {row['workers']} workers: memory for the photos at the peak",
+            f"{row['for_photos_gb']:.1f} GB",
+            f"at most {row['bound_gb']:.1f} GB",
+        )
+
+
 def doctor(found: Mapping[str, Any]) -> Iterator[Row]:
     """Of `python -m benchmarks.doctor`."""
     yield Row(
@@ -72,6 +84,7 @@ def doctor(found: Mapping[str, Any]) -> Iterator[Row]:
 ROWS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Row]]] = {
     "stress": stress,
     "memory": memory,
+    "chat_memory": chat_memory,
     "doctor": doctor,
 }
 """Name of a file of results -> its rows."""

@@ -149,6 +149,7 @@ def _dispatch(words: list[str]) -> int:
     commands.add_parser("search", help="finds photos by words or by a photo: CLIP, LanceDB", add_help=False)
     commands.add_parser("enrich", help="captions an album's photos and counts objects in them", add_help=False)
     commands.add_parser("doctor", help="says what would make a run or a submission invalid", add_help=False)
+    commands.add_parser("models", help="lists checkpoints: licence, download, memory, published scores", add_help=False)
     commands.add_parser("evaluate", help="scores submissions against their truth", add_help=False)
     commands.add_parser("compare", help="shows where submissions differ, and merges them", add_help=False)
     commands.add_parser("history", help="shows which settings gave which score", add_help=False)
@@ -157,6 +158,7 @@ def _dispatch(words: list[str]) -> int:
         "search": _search,
         "enrich": _enrich,
         "doctor": _doctor,
+        "models": _models,
         "evaluate": _evaluate,
         "compare": _compare,
         "history": _history,
@@ -220,6 +222,12 @@ def _doctor(words: list[str]) -> int:
     from pipelines.doctor import main
 
     return main(words, TASKS)
+
+
+def _models(words: list[str]) -> int:
+    from pipelines.models import main
+
+    return main(words)
 
 
 def _evaluate(words: list[str]) -> int:

@@ -11,12 +11,16 @@ from typing import Any
 
 import torch
 
+from pipelines import ahead
+from pipelines.core.cards import CardFacts
 from pipelines.core.config import add_flags, given_flags, load_config
+from pipelines.core.device import choose, note_said
 from pipelines.core.doctor import Finding, check_inputs, check_submission
 from pipelines.core.errors import ConfigError, InputError, SuiteError
 from pipelines.core.images import read_samples
-from pipelines.core.runner import Runner
+from pipelines.core.runner import Runner, RunnerConfig
 from pipelines.core.submission import content_hash
+from pipelines.fitting import device_of
 from pipelines.history import read_history
 from pipelines.task import Task
 
@@ -56,7 +60,21 @@ def examine_inputs(task: Task, config: Any) -> list[Finding]:  # noqa: ANN401 - 
     broken = any(finding.severity == "error" for finding in findings)
     if refused and not (broken and refused == said) and Finding("error", refused) not in findings:
         findings.append(Finding("error", refused))
-    return findings + _examine_device(config)
+    of_device = examine_device(config.runner)
+    if not any(finding.severity == "error" for finding in of_device):
+        of_device += ahead.warnings(config, device_of(Runner(config.runner)), ahead.here())
+    return findings + of_device
+
+
+def examine_device(runner: RunnerConfig, cards: CardFacts | None = None) -> list[Finding]:
+    """Whether the device is to be had, and is what a person expects; `cards` are this machine's where left out."""
+    try:
+        choice = choose(runner.device, runner.precision, cards)
+    except ConfigError as error:
+        return [Finding("error", str(error))]
+    note_said(choice.words)  # a Runner would say it again
+    found = [Finding("warning", word) for word in choice.words]
+    return found + (check_memory(torch.cuda.mem_get_info(choice.device)[0]) if choice.card else [])
 
 
 def examine_submission(path: Path, task: Task, config: Any) -> list[Finding]:  # noqa: ANN401 - a task's settings class
@@ -129,17 +147,13 @@ def _examine(name: str, task: Task, config: Any, submission: Path | None) -> int
     rows, images = len(task.samples(config)), len(images_that_count(task, config) or task.samples(config))
     of_file = f", and in {submission}" if submission else ""
     print(f"{name}: {' and '.join(told) or 'no problem'} found in {images} images and {rows} rows{of_file}")
-    if (line := estimate(name, config, rows, Runner(config.runner).device_name)) is not None:
+    runner = Runner(config.runner)
+    told = ahead.lines(config, device_of(runner), ahead.here())
+    if (taking := estimate(name, config, rows, runner.device_name)) is not None:
+        told.append(taking)
+    for line in told:
         print(line)
     return 0
-
-
-def _examine_device(config: Any) -> list[Finding]:  # noqa: ANN401 - a task's settings class
-    try:
-        device = Runner(config.runner).device
-    except ConfigError as error:
-        return [Finding("error", str(error))]
-    return check_memory(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else []
 
 
 def _refusal(read: Callable[[], object]) -> str | None:

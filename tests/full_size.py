@@ -1,7 +1,8 @@
 """Makes checkpoint folders of the real, full-size architectures with random weights and the real processors' settings.
 
-`python tests/full_size.py FOLDER` writes FOLDER/{blip,nllb,grounding-dino,wide_resnet50_2}, ordinary `from_pretrained`
-and timm folders of some 1.9 GB. Vocabularies have the real size and the real places of the special tokens.
+`python tests/full_size.py FOLDER` writes FOLDER/{blip,nllb,grounding-dino,mm-grounding-dino,wide_resnet50_2}, ordinary
+`from_pretrained` and timm folders of some 2.2 GB. Vocabularies have the real size and the real places of the special
+tokens.
 """
 
 import json
@@ -23,6 +24,8 @@ from transformers import (
     GroundingDinoImageProcessor,
     M2M100Config,
     M2M100ForConditionalGeneration,
+    MMGroundingDinoConfig,
+    MMGroundingDinoForObjectDetection,
     NllbTokenizer,
     SwinConfig,
 )
@@ -98,6 +101,31 @@ def grounding_dino(folder: Path, depths: tuple[int, ...] = (2, 2, 6, 2)) -> Path
     return folder
 
 
+def mm_grounding_dino(folder: Path, layers: int = 6) -> Path:
+    """iSEE-Laboratory/llmdet_tiny, of MM-Grounding-DINO's class: as above, with heads of its own for each layer.
+
+    As huggingface/transformers' convert_mm_grounding_dino_to_hf.py made it. Heads that are new move no box: these are
+    drawn.
+    """
+    save_bert_tokenizer(folder)
+    backbone = SwinConfig(
+        embed_dim=96, depths=[2, 2, 6, 2], num_heads=[3, 6, 12, 24], window_size=7, image_size=224,
+        out_features=["stage2", "stage3", "stage4"],
+    )  # fmt: skip
+    config = MMGroundingDinoConfig(
+        backbone_config=backbone, encoder_layers=layers, decoder_layers=layers,
+        decoder_bbox_embed_share=False, decoder_cls_embed_share=False,
+    )  # fmt: skip
+    network = MMGroundingDinoForObjectDetection(config)
+    with torch.no_grad():
+        for number, (boxes, classes) in enumerate(zip(network.bbox_embed, network.class_embed, strict=True)):
+            boxes.layers[-1].weight.normal_(0, 0.02)
+            classes.bias.fill_(-number / layers)
+    network.half().save_pretrained(folder)
+    GroundingDinoImageProcessor().save_pretrained(folder)
+    return folder
+
+
 def wide_resnet(folder: Path, name: str = "wide_resnet50_2") -> Path:
     """timm/wide_resnet50_2.tv_in1k as a timm folder."""
     model = timm.create_model(name, pretrained=False)
@@ -109,7 +137,13 @@ def wide_resnet(folder: Path, name: str = "wide_resnet50_2") -> Path:
     return folder
 
 
-MAKERS = {"blip": blip, "nllb": nllb, "grounding-dino": grounding_dino, "wide_resnet50_2": wide_resnet}
+MAKERS = {
+    "blip": blip,
+    "nllb": nllb,
+    "grounding-dino": grounding_dino,
+    "mm-grounding-dino": mm_grounding_dino,
+    "wide_resnet50_2": wide_resnet,
+}
 
 
 def made(name: str, folder: Path) -> Path:

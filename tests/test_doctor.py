@@ -9,9 +9,11 @@ import pytest
 from pipelines.__main__ import TASKS, main
 from pipelines.core.config import load_config
 from pipelines.core.errors import InputError
+from pipelines.core.runner import RunnerConfig
 from pipelines.core.submission import content_hash
-from pipelines.doctor import Finding, check_memory, enforce, estimate, examine_inputs
+from pipelines.doctor import Finding, check_memory, enforce, estimate, examine_device, examine_inputs
 from pipelines.history import note_run
+from tests.core.card_situations import ON_THE_CPU
 
 ROWS = 60
 
@@ -57,6 +59,31 @@ def test_what_a_run_would_refuse_is_said_once(capsys, task, more, part):
     assert [line[:7] for line in capsys.readouterr().err.splitlines() if part in line] == ["error: "]
 
 
+def test_the_checkpoints_of_the_run_ahead_have_a_line_each(capsys, tmp_path):
+    more = [
+        "--config",
+        "configs/caption.yaml",
+        "--images",
+        "samples/caption/images",
+        "--output",
+        str(tmp_path / "o.csv"),
+    ]
+    assert main(["doctor", "caption", *more, "--device", "cpu"]) == 0
+    problems, captioner, translator = capsys.readouterr().out.splitlines()
+    assert problems == f"caption: no problem found in {ROWS} images and {ROWS} rows"
+    assert captioner.startswith("checkpoint Salesforce/blip-image-captioning-large: ")
+    assert translator.startswith("translation.checkpoint facebook/nllb-200-distilled-600M: ")
+    assert "CC-BY-NC-4.0 (not for commercial use)" in translator
+
+
+def test_a_checkpoint_that_is_too_large_is_a_warning_and_no_error(capsys, tmp_path):
+    settings = tmp_path / "large.yaml"
+    settings.write_text("data: {images: samples/caption/images}\ncheckpoint: Qwen/Qwen3-VL-4B-Instruct\nmodel: chat\n")
+    task = TASKS["caption"][0]()
+    config = load_config(settings, task.config, {"runner.device": "cpu", "data.output": str(tmp_path / "o.csv")})
+    assert {finding.severity for finding in examine_inputs(task, config)} <= {"warning"}
+
+
 def test_an_unknown_setting_is_refused_as_by_a_run(tmp_path, capsys):
     settings = tmp_path / "mine.yaml"
     settings.write_text("data: {images: samples/caption/images}\ncheckpoint: x\nbeamz: 3\n")
@@ -75,6 +102,16 @@ def test_findings_are_all_printed_and_the_last_error_ends_the_run(capsys):
 @pytest.mark.parametrize(("free", "severities"), [(2**30, ["warning"]), (8 * 2**30, [])])
 def test_the_gpu_has_room(free, severities):
     assert [finding.severity for finding in check_memory(free)] == severities
+
+
+@pytest.mark.parametrize("situation", ON_THE_CPU)
+def test_a_card_that_is_not_used_is_a_warning(situation):
+    facts, message = ON_THE_CPU[situation]
+    expected = [] if message is None else [Finding("warning", f"this runs on the CPU: {message}")]
+    assert [examine_device(RunnerConfig(), facts) for _ in range(2)] == [expected] * 2
+    (refused,) = examine_device(RunnerConfig(device="cuda"), facts)
+    assert refused.severity == "error" and (message or "found 'cuda'") in refused.message
+    assert examine_device(RunnerConfig(device="cpu"), facts) == []
 
 
 def test_a_prompt_a_row_needs_no_other_column(tmp_path):

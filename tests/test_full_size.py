@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 from transformers import (
+    AutoModelForZeroShotObjectDetection,
     AutoTokenizer,
     BlipForConditionalGeneration,
     BlipProcessor,
-    GroundingDinoForObjectDetection,
     GroundingDinoProcessor,
     M2M100ForConditionalGeneration,
 )
@@ -66,15 +66,16 @@ def test_caption_gives_the_tokens_of_generate(photos, tmp_path):
         assert row["caption"] == tokenizer.decode(korean[0], skip_special_tokens=True).strip()
 
 
-def test_detect_gives_the_boxes_of_the_processor(photos, tmp_path):
-    """Grounding DINO-tiny at 800 px, against the processor's own post-processing of one class."""
-    folder, output, boxes = full_size.made("grounding-dino", tmp_path), tmp_path / "detect.csv", tmp_path / "boxes.csv"
+@pytest.mark.parametrize(("name", "share"), [("grounding-dino", 1.0), ("mm-grounding-dino", 0.99)])
+def test_detect_gives_the_boxes_of_the_processor(photos, tmp_path, name, share):
+    """Grounding DINO-tiny and LLMDet-tiny at 800 px, against the processor's own post-processing of one class."""
+    folder, output, boxes = full_size.made(name, tmp_path), tmp_path / "detect.csv", tmp_path / "boxes.csv"
     threshold = 0.0
     words = ["--images", str(photos), "--output", str(output), "--checkpoint", str(folder), "--boxes", str(boxes)]
     thresholds = ["--box-threshold", str(threshold), "--nms-iou", "1.0"]
     assert main(["detect", *words, *thresholds, "--prompts", "강아지", *RUN]) == 0
     processor = GroundingDinoProcessor.from_pretrained(folder)
-    detector = GroundingDinoForObjectDetection.from_pretrained(folder, dtype=torch.float32).eval()
+    detector = AutoModelForZeroShotObjectDetection.from_pretrained(folder, dtype=torch.float32).eval()
     photo = Image.open(photos / "0.jpg")
     inputs = processor(images=photo, text="dog.", return_tensors="pt")
     height, width = (-(-side // 32) * 32 for side in inputs["pixel_values"].shape[-2:])
@@ -97,7 +98,8 @@ def test_detect_gives_the_boxes_of_the_processor(photos, tmp_path):
     apart_px = (mine[:, None, :4] - their_boxes).abs().amax(-1)
     apart_score = (mine[:, None, 4] - theirs["scores"]).abs()
     matching = (apart_px <= 0.5) & (apart_score <= 1e-3)
-    assert matching.any(dim=0).all() and matching.any(dim=1).all()
+    # Where heads are drawn that matters: a candidate starts from what was learned of its place in the order.
+    assert min(matching.any(dim=side).float().mean() for side in (0, 1)) >= share
 
 
 def test_anomaly_runs_at_full_size(photos, tmp_path):

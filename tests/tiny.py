@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import sentencepiece
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
@@ -22,6 +23,8 @@ from transformers import (
     CLIPProcessor,
     M2M100Config,
     M2M100ForConditionalGeneration,
+    MarianConfig,
+    MarianMTModel,
     NllbTokenizer,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
@@ -63,7 +66,7 @@ def _blip(kind: Any, folder: Path, size: int) -> Path:
         "pad_token_id": 0, "max_position_embeddings": 64,
     }  # fmt: skip
     config = BlipConfig(text_config=shape | text, vision_config={**shape, "image_size": size, "patch_size": 8})
-    _save(kind, config, folder)
+    _save(kind, config, folder, quiet=[0, 1, 2, 4, 5, 6])
     BlipImageProcessor(size={"height": size, "width": size}).save_pretrained(folder)
     return folder
 
@@ -78,6 +81,31 @@ def nllb(folder: Path) -> Path:
     )  # fmt: skip
     _save(M2M100ForConditionalGeneration, config, folder, quiet=tokenizer.all_special_ids, max_length=200)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def marian(folder: Path) -> Path:
+    """Marian of one pair of languages in the layout of Helsinki-NLP/opus-mt-*, with words as its pieces."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = folder / "text.txt"
+    text.write_text(f"{ENGLISH}\n{KOREAN}\n" * 20, encoding="utf-8")
+    for name in ("source", "target"):
+        sentencepiece.SentencePieceTrainer.train(
+            input=str(text), model_prefix=str(folder / name), vocab_size=90, hard_vocab_limit=False, minloglevel=2
+        )
+        (folder / f"{name}.model").rename(folder / f"{name}.spm")
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "source.spm"))
+    words = [pieces.id_to_piece(number) for number in range(len(pieces))]
+    vocabulary = ["</s>", "<unk>", *(word for word in words if word not in ("<s>", "</s>", "<unk>")), "<pad>"]
+    (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(vocabulary)}))
+    (folder / "tokenizer_config.json").write_text('{"target_lang": "ko", "source_lang": "en"}')  # as opus-mt-en-mg's
+    pad = len(vocabulary) - 1
+    config = MarianConfig(
+        vocab_size=len(vocabulary), d_model=32, encoder_layers=2, decoder_layers=2, encoder_ffn_dim=64,
+        decoder_ffn_dim=64, encoder_attention_heads=4, decoder_attention_heads=4, max_position_embeddings=64,
+        pad_token_id=pad, eos_token_id=0, forced_eos_token_id=0, decoder_start_token_id=pad,
+    )  # fmt: skip
+    _save(MarianMTModel, config, folder, quiet=[1, pad], bad_words_ids=[[pad]], num_beams=4)
     return folder
 
 

@@ -15,7 +15,7 @@ from pipelines.anomaly.convolutions import fuse
 from pipelines.anomaly.levels import Reading, choose
 from pipelines.anomaly.network import Network
 from pipelines.anomaly.settings import Option
-from pipelines.core.checkpoints import WEIGHTS, file_hash, resolve
+from pipelines.core.checkpoints import file_hash, resolve, weights_of
 from pipelines.core.errors import CheckpointError
 from pipelines.core.preprocess import PreprocessSpec, spec_of_timm
 
@@ -170,7 +170,7 @@ def _source(checkpoint: str, name: str | None) -> tuple[Path, Mapping[str, Any]]
             "`backbone`"
         )
     weights = folder / "model.safetensors"
-    return weights if weights.is_file() else sorted(folder.glob(WEIGHTS))[0], config
+    return weights if weights.is_file() else weights_of(folder)[0], config
 
 
 def _spec(

@@ -19,7 +19,7 @@ from pipelines.anomaly.models import Anomaly, AnomalyDetector, Fitted, PatchExtr
 from pipelines.anomaly.settings import AnomalyConfig, fields
 from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, split
 from pipelines.core.batch_model import Outcome
-from pipelines.core.checkpoints import resolve
+from pipelines.core.checkpoints import origin, resolve
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
 from pipelines.core.images import Sample
@@ -39,13 +39,13 @@ class AnomalyPipeline:
         self.config, self.runner = config, runner
         self.fields = fields(config)
         self.folders: Folders = read_folders(config.data.images, config.normal, not config.fitted)
-        checkpoint, options = self._checkpoint(), config.backbone_options
+        self.checkpoint, options = self._checkpoint(), config.backbone_options
         reading = runner.load(partial(
-            settle, checkpoint, config.backbone, strides=config.strides, out_indices=config.out_indices,
+            settle, self.checkpoint, config.backbone, strides=config.strides, out_indices=config.out_indices,
             size_hw=config.size_hw, options=options, fitted=fitted_backbone(config.fitted) if config.fitted else None,
         ))  # fmt: skip
         self.backbone = runner.load(partial(
-            load_backbone, checkpoint, config.backbone, reading=reading, mean=config.mean, std=config.std,
+            load_backbone, self.checkpoint, config.backbone, reading=reading, mean=config.mean, std=config.std,
             options=options,
         ))  # fmt: skip
         self.fitted: dict[str, Fitted] = {}
@@ -95,9 +95,9 @@ class AnomalyPipeline:
 
     def record(self) -> Mapping[str, object]:
         """The backbone, what was fitted, each image's score and p-value, and the unreadable normal images."""
-        identity = dict(self.backbone.identity)
+        named = self.config.checkpoint
         return {
-            "models": [{"checkpoint": self.config.checkpoint, "fingerprint": identity.pop("fingerprint"), **identity}],
+            "models": [{"checkpoint": named, **origin(named, Path(self.checkpoint)), **self.backbone.identity}],
             "method": self.config.model,
             "categories": {category: facts(fitted) for category, fitted in self.fitted.items()},
             "normals": {name: files_state(paths) for name, paths in self.folders.normals.items()},

@@ -1,24 +1,49 @@
 """The captioning networks: BLIP writes English, a chat model what its prompt asks for."""
 
+import inspect
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as tv
 from transformers import AutoModelForImageTextToText, AutoProcessor, BlipForConditionalGeneration, BlipProcessor
 
 from pipelines.caption.blip_attention import BeamCache, install
+from pipelines.caption.cleaning import (
+    cleaned_answer,
+    ends_in_thoughts,
+    one_line,
+    whole_sentences,
+    without_arafed,
+    without_thoughts,
+)
 from pipelines.core.batch_model import Batch, BatchModel
 from pipelines.core.decode import decode
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.images import Sample
-from pipelines.core.preprocess import normalise, resize, spec_of_processor
+from pipelines.core.pictures import pictures_of, prepared
 from pipelines.core.pretrained import load_network, load_processor
 
+MOST_PIXELS = 2**20
+"""Of a photo that a chat model sees: it makes some 1,000 to 1,300 tokens of as many."""
 
-class Captioner(BatchModel[Sample, str], Protocol):
+
+@dataclass(frozen=True)
+class Said:
+    """What a captioner says of a picture."""
+
+    text: str
+    """On one line; '' where it came to no answer."""
+    cut: bool = False
+    """Whether max_tokens ended it."""
+
+
+class Captioner(BatchModel[Sample, Said], Protocol):
     """A BatchModel over samples: each picture becomes a sentence."""
 
     writes_korean: bool
@@ -33,23 +58,29 @@ class BlipCaptioner:
     near_dtypes = frozenset({torch.bfloat16})  # where two words are about as likely it changes captions
 
     def __init__(
-        self, folder: Path, prompt: str = "", beams: int = 3, min_tokens: int = 5, max_tokens: int = 20
+        self,
+        folder: Path,
+        prompt: str = "",
+        beams: int = 3,
+        min_tokens: int = 5,
+        max_tokens: int = 20,
+        clean: bool = True,
     ) -> None:
         """Loads a checkpoint folder of BlipForConditionalGeneration.
 
         A caption begins with `prompt`, such as "a photo of". Tokens are counted as LAVIS counts them, whose defaults
-        these are: the start token, the prompt and the end token are among them. Raises CheckpointError for a folder
-        that does not fit, ConfigError for a prompt or min_tokens beyond max_tokens.
+        these are: the start token, the prompt and the end token are among them. `clean` takes out BLIP's "arafed".
+        Raises CheckpointError for a folder that does not fit, ConfigError for a prompt or min_tokens beyond max_tokens.
         """
         _check_order(min_tokens, max_tokens)
         self.module = load_network(BlipForConditionalGeneration, folder, ("blip",))
         install(self.module)
         processor = load_processor(BlipProcessor, folder)
-        self.spec = spec_of_processor(processor.image_processor)
+        self.pictures = pictures_of(processor.image_processor, folder)
         self.tokenizer = processor.tokenizer
         # With its first and last token, in whose places generate() puts the start token and the first new one.
         self.prompt_ids = torch.tensor([self.tokenizer(prompt)["input_ids"]]) if prompt.strip() else None
-        self.beams = beams
+        self.beams, self.clean = beams, clean
         self.settings = {"num_beams": beams, "min_length": min_tokens, "max_length": max_tokens, "do_sample": False}
         if self.prompt_ids is not None and self.prompt_ids.shape[1] > max_tokens:
             raise ConfigError(
@@ -57,21 +88,30 @@ class BlipCaptioner:
                 f"of {self.prompt_ids.shape[1]} tokens"
             )
 
+    def shape_key(self, sample: Sample) -> Hashable:
+        """Equal for pictures that may share a batch."""
+        return self.pictures.shape_key(sample.path)
+
     def prepare(self, samples: Sequence[Sample]) -> Batch:
-        """`pixels`: uint8 (B, 3, H, W), resized."""
-        return {"pixels": torch.stack([resize(decode(sample.path), self.spec) for sample in samples])}
+        """The pictures as `Pictures.one` makes them, (B, ...)."""
+        return prepared(self.pictures, samples)
 
-    def predict(self, batch: Batch) -> list[str]:
+    def predict(self, batch: Batch) -> list[Said]:
         """One caption per picture."""
-        tokens = self.tokens(batch["pixels"])
-        return [_one_line(text) for text in self.tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+        tokens = self.tokens(batch)
+        texts = map(one_line, self.tokenizer.batch_decode(tokens, skip_special_tokens=True))
+        cut = _cut(tokens, {self.module.config.text_config.sep_token_id})
+        return [
+            Said(without_arafed(text) if self.clean else text, was_cut)
+            for text, was_cut in zip(texts, cut, strict=True)
+        ]
 
-    def tokens(self, pixels: Tensor) -> Tensor:
-        """What `generate` gives for resized uint8 pictures (B, 3, H, W): int64 (B, L), padded behind the end token."""
-        values = normalise(pixels, self.spec, _dtype(self.module))
+    def tokens(self, batch: Batch) -> Tensor:
+        """What `generate` gives for prepared pictures: int64 (B, L), padded behind the end token."""
+        values = self.pictures.inputs(batch, _dtype(self.module))["pixel_values"]
         prompt: Tensor | None = None
         if self.prompt_ids is not None:
-            prompt = self.prompt_ids.to(pixels.device).repeat(len(pixels), 1)
+            prompt = self.prompt_ids.to(values.device).repeat(len(values), 1)
         tokens: Tensor = self.module.generate(
             pixel_values=values,
             input_ids=prompt,
@@ -94,11 +134,14 @@ class ChatCaptioner:
         beams: int = 1,
         min_tokens: int = 1,
         max_tokens: int = 64,
+        max_pixels: int = MOST_PIXELS,
+        clean: bool = True,
     ) -> None:
         """Loads a checkpoint folder of an AutoModelForImageTextToText with its processor and chat template.
 
-        Only the answer's tokens count. Raises CheckpointError for a folder that does not fit or has no chat template,
-        ConfigError for min_tokens beyond max_tokens.
+        Only the answer's tokens count. Photos of more than `max_pixels` are seen reduced. `clean` takes markdown,
+        quotes and openers out of the answers. Raises CheckpointError for a folder that does not fit or has no chat
+        template, ConfigError for min_tokens beyond max_tokens.
         """
         _check_order(min_tokens, max_tokens)
         self.module = load_network(AutoModelForImageTextToText, folder)
@@ -107,18 +150,24 @@ class ChatCaptioner:
         self.module.generation_config.max_length = None  # the checkpoint's own would only cause a warning
         self.processor = load_processor(AutoProcessor, folder)
         self.question = _asked(self.processor, prompt, folder)
+        self.thinks_first = ends_in_thoughts(self.question)
+        """Whether the question ends within thoughts, which the model then goes on with."""
+        self.most_pixels = _most_decoded(self.processor.image_processor, max_pixels)
+        self.clean = clean
+        self.ends = _ends(self.module.generation_config.eos_token_id, self.processor.tokenizer.eos_token_id)
         self.settings = {
             "num_beams": beams,
             "min_new_tokens": min_tokens,
             "max_new_tokens": max_tokens,
             "do_sample": False,
+            "eos_token_id": self.ends,
         }
         self._frequencies = {name: buffer.clone() for name, buffer in self.module.named_buffers() if "inv_freq" in name}
         self._processing = threading.Lock()
 
     def prepare(self, samples: Sequence[Sample]) -> Batch:
         """What the model's processor makes of the pictures and the question, padded on the left."""
-        images = [[decode(sample.path)] for sample in samples]
+        images = [[_at_most(decode(sample.path), self.most_pixels)] for sample in samples]
         with self._processing:  # a tokenizer that pads changes its own state
             return dict(
                 self.processor(
@@ -130,10 +179,11 @@ class ChatCaptioner:
                 )
             )
 
-    def predict(self, batch: Batch) -> list[str]:
-        """One answer per picture, on one line."""
+    def predict(self, batch: Batch) -> list[Said]:
+        """One answer per picture, without the thoughts before it."""
         tokens = self.tokens(batch)
-        return [_one_line(text) for text in self.processor.batch_decode(tokens, skip_special_tokens=True)]
+        cut = _cut(tokens, set(self.ends))
+        return [self._said(ids, was_cut) for ids, was_cut in zip(tokens.tolist(), cut, strict=True)]
 
     def tokens(self, batch: Batch) -> Tensor:
         """The answers' tokens, int64 (B, L), without the question's."""
@@ -146,6 +196,21 @@ class ChatCaptioner:
         tokens: Tensor = self.module.generate(**inputs, **self.settings)
         return tokens[:, batch["input_ids"].shape[1] :]
 
+    def _said(self, ids: list[int], cut: bool) -> Said:
+        """The answer in an answer's tokens."""
+        tokenizer = self.processor.tokenizer
+        whole = ("<think>" if self.thinks_first else "") + tokenizer.decode(ids, skip_special_tokens=False)
+        text = without_thoughts(whole)
+        if text == whole:
+            text = tokenizer.decode(ids, skip_special_tokens=True)
+        else:  # the marks of thoughts may be special tokens, so that all were kept
+            for token in tokenizer.all_special_tokens:
+                text = text.replace(token, "")
+        if self.clean:
+            text = cleaned_answer(text)
+            text = whole_sentences(text) if cut else text
+        return Said(one_line(text), cut)
+
     def _keep_frequencies_exact(self) -> None:
         """Rotary frequencies in half precision misplace distant tokens, and moving a network to a dtype rounds them."""
         for name, frequencies in self._frequencies.items():
@@ -154,21 +219,26 @@ class ChatCaptioner:
 
 
 CAPTIONERS: dict[str, Callable[..., Captioner]] = {"blip": BlipCaptioner, "chat": ChatCaptioner}
-"""The captioners by name. Each takes a checkpoint folder and, by name, prompt, beams, min_tokens and max_tokens."""
+"""The captioners by name. Each takes a checkpoint folder and, by name, what its settings are called."""
 
 
 def load_captioner(name: str, folder: Path, settings: Mapping[str, Any]) -> Captioner:
     """The captioner `name` on a checkpoint folder; what `settings` leave out or have as None is the captioner's own.
 
-    Raises ConfigError for an unknown name, CheckpointError for a folder that does not fit.
+    Raises ConfigError for an unknown name or a setting that it has not, CheckpointError for a folder that does not fit.
     """
     if name not in CAPTIONERS:
         raise ConfigError(f"expected a captioner ({', '.join(CAPTIONERS)}), found `{name}`")
-    return CAPTIONERS[name](folder, **{key: value for key, value in settings.items() if value is not None})
+    given = {key: value for key, value in settings.items() if value is not None}
+    known = list(inspect.signature(CAPTIONERS[name]).parameters)[1:]
+    strange = [key for key in given if key not in known]
+    if strange:
+        raise ConfigError(f"expected settings that {name} has ({', '.join(known)}), found {', '.join(strange)}")
+    return CAPTIONERS[name](folder, **given)
 
 
 def _asked(processor: Any, prompt: str, folder: Path) -> str:  # noqa: ANN401 - any processor
-    """The text of a chat in which the user shows a picture and asks `prompt`."""
+    """The text of a chat in which the user shows a picture and asks `prompt`, and is answered without thoughts."""
     if not getattr(processor, "chat_template", None):
         raise CheckpointError(
             f"expected a chat model's processor with a chat template in {folder}, found "
@@ -176,7 +246,49 @@ def _asked(processor: Any, prompt: str, folder: Path) -> str:  # noqa: ANN401 - 
         )
     content = [{"type": "image"}, {"type": "text", "text": prompt}]
     chat = [{"role": "user", "content": content}]
-    return str(processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False))
+    # A name that templates of models that think by themselves know (Qwen3 and later); for others it causes a warning.
+    silent = {"enable_thinking": False} if "enable_thinking" in str(processor.chat_template) else {}
+    return str(processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False, **silent))
+
+
+def _ends(of_network: int | list[int] | None, of_tokenizer: int | None) -> list[int]:
+    """The tokens that end an answer, by the network's settings and by the tokenizer.
+
+    Qwen3.5's repositories have no generation_config.json, and their config.json names <|endoftext|> alone: without the
+    tokenizer's <|im_end|> an answer would go on with the user's next turn.
+    """
+    named = of_network if isinstance(of_network, list) else [of_network]
+    return sorted({end for end in (*named, of_tokenizer) if end is not None})
+
+
+def _most_decoded(image_processor: Any, most: int) -> int:  # noqa: ANN401 - any processor
+    """The most pixels of a decoded photo, so that the network sees `most`; a processor that limits them is told so.
+
+    Qwen's processors, which merge patches, have a size that is an area. What they reduce they get twice as large, for
+    theirs is the better way to its last size; others get what they are to see.
+    """
+    size = dict(image_processor.size or {}) if hasattr(image_processor, "merge_size") else {}
+    limits = {key: value for key, value in size.items() if value is not None}
+    if limits.keys() != {"shortest_edge", "longest_edge"}:
+        return most
+    image_processor.size = {key: min(value, most) for key, value in limits.items()}
+    return 2 * most
+
+
+def _at_most(image: Tensor, most: int) -> Tensor:
+    """A picture, uint8 (3, H, W), reduced to `most` pixels in all; a smaller one stays as it is."""
+    height, width = image.shape[-2:]
+    scale = (most / (height * width)) ** 0.5
+    if scale >= 1:
+        return image
+    size = [max(1, int(height * scale)), max(1, int(width * scale))]
+    reduced: Tensor = tv.resize(image, size, InterpolationMode.BICUBIC, antialias=True)
+    return reduced
+
+
+def _cut(tokens: Tensor, ends: set[int]) -> list[bool]:
+    """Whether each row of new tokens (B, L) has none of those that end a text."""
+    return [ends.isdisjoint(row) for row in tokens.tolist()]
 
 
 def _check_order(min_tokens: int, max_tokens: int) -> None:
@@ -186,7 +298,3 @@ def _check_order(min_tokens: int, max_tokens: int) -> None:
 
 def _dtype(module: nn.Module) -> torch.dtype:
     return next(module.parameters()).dtype
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -1,5 +1,6 @@
 """The caption task: photos in, one sentence each out, in Korean where translated or asked for."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -7,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from pipelines.caption.models import load_captioner
+from pipelines.caption.models import Said, load_captioner
 from pipelines.caption.settings import CaptionConfig, fields
 from pipelines.caption.style import Style, restyle
 from pipelines.caption.translate import translate_distinct
@@ -17,12 +18,16 @@ from pipelines.core.images import Sample
 from pipelines.core.runner import Runner
 from pipelines.core.submission import Row
 from pipelines.core.translate import Translator
+from pipelines.fitting import Device, device_of, taken
 
 T = TypeVar("T")
 
 FIRST_WINDOW, WINDOW = 8, 64
 """Pictures whose captions are translated together, at first and, doubled each time, at most: enough for full batches,
 few enough to lose at a deadline."""
+
+
+CAPTIONER_SETTINGS = ("prompt", "beams", "min_tokens", "max_tokens", "max_pixels", "clean")
 
 
 @dataclass(frozen=True)
@@ -45,16 +50,21 @@ class Caption:
 class CaptionPipeline:
     """Captions every sample, and translates what was said, each distinct sentence once."""
 
-    results: Sequence[type] = ()
+    results: Sequence[type] = (Said,)
 
-    def __init__(self, config: CaptionConfig, runner: Runner) -> None:
-        """Loads the captioner and, where it is wanted, the translator. Raises CheckpointError or ConfigError."""
+    def __init__(self, config: CaptionConfig, runner: Runner, device: Device | None = None) -> None:
+        """Loads the captioner and, where it is wanted, the translator. Raises CheckpointError or ConfigError.
+
+        `device`: what decides which of several captioners fits; without it what the runner's has.
+        """
         self.config, self.runner = config, runner
         self.fields = fields(config)
         self.models: dict[str, dict[str, str]] = {}
         self.captions: dict[str, Caption] = {}
-        settings = {key: getattr(config, key) for key in ("prompt", "beams", "min_tokens", "max_tokens")}
-        folder = self._folder("captioner", config.checkpoint)
+        self.cut: list[str] = []
+        """The ids whose captions max_tokens cut off."""
+        settings = {key: getattr(config, key) for key in CAPTIONER_SETTINGS}
+        folder = self._folder("captioner", self._checkpoint(device))
         self.captioner = runner.load(partial(load_captioner, config.model, folder, settings))
         self.translator: Translator | None = None
         if config.translate is True or (config.translate == "auto" and not self.captioner.writes_korean):
@@ -64,7 +74,8 @@ class CaptionPipeline:
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Caption]]:
         """One Outcome per sample, in order; captions are translated a window of at most WINDOW pictures at a time."""
-        said = self.runner.run(self.captioner, samples, "caption")
+        self.cut.clear()
+        said = self._heard(self.runner.run(self.captioner, samples, "caption"))
         if self.translator is None:
             outcomes = untranslated(said, self.captioner.writes_korean)
         else:
@@ -77,6 +88,12 @@ class CaptionPipeline:
             caption = outcome.result.styled(self.config.style)
             self.captions[outcome.item.id] = caption
             yield Outcome(outcome.item, caption)
+        if self.cut:
+            print(
+                f"{len(self.cut)} captions were cut off by max_tokens, that of {self.cut[0]} first; "
+                "raise --max-tokens, or ask for shorter ones",
+                file=sys.stderr,
+            )
 
     def rows(self, sample: Sample, result: Caption) -> list[Row]:
         """The picture's one row."""
@@ -89,13 +106,40 @@ class CaptionPipeline:
     def record(self) -> Mapping[str, object]:
         """The models with their hashes, and each picture's caption in the languages it went through."""
         said = {key: {"english": said.english, "korean": said.korean} for key, said in self.captions.items()}
-        return {"models": self.models, "captions": said}
+        return {"models": self.models, "captions": said, "cut_off": self.cut}
+
+    def _heard(self, said: Iterable[Outcome[Sample, Said]]) -> Iterator[Outcome[Sample, str]]:
+        """The texts of what was said; a picture of which nothing was said has failed."""
+        for outcome in said:
+            if outcome.result is None:
+                yield Outcome(outcome.item, None, outcome.error, outcome.reached)
+                continue
+            if outcome.result.cut:
+                self.cut.append(outcome.item.id)
+            text = outcome.result.text
+            yield Outcome(outcome.item, text) if text else Outcome(outcome.item, None, _silence(outcome.result))
+
+    def _checkpoint(self, device: Device | None) -> str:
+        """The captioner that fits into the device's memory; says which one where there is a choice."""
+        config = self.config
+        if not config.smaller:
+            return config.checkpoint
+        precision = self.runner.config.precision
+        choice = taken(config.checkpoint, config.smaller, device or device_of(self.runner), config.model, precision)
+        print(choice.reason, file=sys.stderr)
+        return choice.checkpoint
 
     def _folder(self, role: str, checkpoint: str) -> Path:
         folder = self.runner.keep(partial(checkpoints.resolve, checkpoint))
-        fingerprint = self.runner.keep(partial(checkpoints.fingerprint, folder))
-        self.models[role] = {"checkpoint": checkpoint, "fingerprint": fingerprint}
+        self.models[role] = self.runner.keep(partial(checkpoints.identity, checkpoint, folder))
         return folder
+
+
+def _silence(said: Said) -> str:
+    """Why there is no caption."""
+    if said.cut:
+        return "max_tokens ended the answer before it came to a caption; raise --max-tokens"
+    return "the captioner's answer is empty"
 
 
 def untranslated(said: Iterable[Outcome[Sample, str]], korean: bool) -> Iterator[Outcome[Sample, Caption]]:

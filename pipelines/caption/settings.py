@@ -1,6 +1,7 @@
 """The settings of the caption task, and what they alone say of a run."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Literal
 
 from pipelines.caption.style import Style
@@ -42,6 +43,8 @@ class CaptionConfig:
     data: DataConfig
     checkpoint: str
     """Folder or hub id of the captioner."""
+    smaller: list[str] = field(default_factory=list)
+    """Checkpoints of the same `model` to take in turn where the one before does not fit into the device's memory."""
     model: str = "blip"
     """`blip` (English captions), or `chat`: any chat model that sees pictures and answers the prompt."""
     prompt: str | None = None
@@ -52,6 +55,10 @@ class CaptionConfig:
     """Fewest tokens of a caption (1 or more). Without it 5 for blip, 1 for chat."""
     max_tokens: int | None = None
     """Most tokens of a caption (1 or more; blip counts its prompt). Without it 20 for blip, 64 for chat."""
+    max_pixels: int | None = None
+    """chat: most pixels of a photo that the model sees (1024 or more); larger ones are reduced. Without it 2^20."""
+    clean: bool = True
+    """Whether what is no caption is taken out: chat's markdown, quotes and openers (`이 사진은`), blip's "arafed"."""
     translate: bool | Literal["auto"] = "auto"
     """Whether captions are translated; `auto`: those of blip are, those of chat are not."""
     translation: TranslationConfig = TranslationConfig()
@@ -61,6 +68,8 @@ class CaptionConfig:
 
     def __post_init__(self) -> None:
         _at_least_one(beams=self.beams, min_tokens=self.min_tokens, max_tokens=self.max_tokens)
+        if self.max_pixels is not None and self.max_pixels < 1024:
+            raise ValueError(f"max_pixels is at least 1024, not {self.max_pixels}")
         if self.prompt is not None and not self.prompt.strip():
             raise ValueError("prompt has words in it, or is left out; found only spaces")
 

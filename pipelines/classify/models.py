@@ -7,7 +7,7 @@ softmax over the labels. SigLIP (Zhai et al. 2023) was trained to tell of each t
 so its probabilities are sigmoids, each for itself; their sum may be any.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -84,13 +84,17 @@ class Classifier:
         self.dtypes, self.near_dtypes = images.dtypes, images.near_dtypes
         self.vectors, self.labels, self.scale, self.top = vectors, labels, scale, min(top, len(labels))
 
+    def shape_key(self, sample: Sample) -> Hashable:
+        """Equal for pictures that may share a batch."""
+        return self.images.shape_key(sample)
+
     def prepare(self, samples: Sequence[Sample]) -> Batch:
-        """`pixels`: uint8 (B, 3, H, W), resized."""
+        """The pictures as `Pictures.one` makes them, (B, ...)."""
         return self.images.prepare(samples)
 
     def predict(self, batch: Batch) -> list[Classified]:
         """One a picture; of labels that are equally likely the earlier one is first."""
-        device = batch["pixels"].device
+        device = next(self.module.parameters()).device
         self.vectors = self.vectors.to(device)
         photos = torch.stack(list(self.images.predict(batch))).to(device)
         logits = self.scale.logits(photos @ self.vectors.T)

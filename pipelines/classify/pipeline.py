@@ -173,7 +173,7 @@ class ClassifyPipeline:
 
     def _identified(self, role: str, checkpoint: str) -> Path:
         folder = checkpoints.resolve(checkpoint)
-        self.models[role] = {"checkpoint": checkpoint, "fingerprint": checkpoints.fingerprint(folder)}
+        self.models[role] = checkpoints.identity(checkpoint, folder)
         return folder
 
 

@@ -1,57 +1,68 @@
-"""Finds a checkpoint, hub id or local folder, as a local folder with safetensors weights, or says why it cannot."""
+"""Finds a checkpoint, hub id or local folder, as a local folder with PyTorch's weights, or says why it cannot."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 from pipelines.core.errors import CheckpointError
+from pipelines.core.hub import cache
+
+if TYPE_CHECKING:
+    from pipelines.core.hub.download import Hub
 
 WEIGHTS = "*.safetensors"
-CONVERTER = "SFconvertbot"  # the hub's own account that converts weights to safetensors
+PICKLES = "pytorch_model*.bin"
+"""Of repositories from before safetensors; read where there are none of those, by the unpickler of weights alone."""
 MAX_JSON_BYTES = 50_000_000  # of config.json or a weights' index; the largest in use have a few million
-# All that our loaders read: nothing here is executed or unpickled.
-FILES = ["*.json", "*.txt", "*.model", "*.jinja", WEIGHTS]
 
 
-class Hub(Protocol):
-    """What is asked of the model hub: the methods of `huggingface_hub.HfApi` of the same names."""
-
-    def snapshot_download(self, repo_id: str, /, *, revision: str | None, allow_patterns: list[str]) -> str:
-        """Downloads what is not in the cache; the local folder."""
-        ...
-
-    def get_repo_discussions(self, repo_id: str, /, *, author: str, discussion_type: str) -> Iterable[Any]:
-        """The pull requests of an author, each with `title` and `num`."""
-        ...
-
-
-def resolve(checkpoint: str, hub: Hub | None = None) -> Path:
+def resolve(checkpoint: str, hub: "Hub | None" = None) -> Path:
     """The local folder of `checkpoint`: a folder, or a hub id, with `@revision` where one is meant.
 
-    A hub repository without safetensors is taken at the pull request in which the hub's converter offers them.
-    Raises CheckpointError where the folder lacks config.json or safetensors weights, or the hub cannot give it.
+    A revision is a branch, a tag, a commit or a pull request (id@refs/pr/45). What is loaded of it is downloaded into
+    the hub client's cache where it is not there yet (see `hub.download.fetch`); `hub` is that of the environment unless
+    given. Raises CheckpointError where the folder lacks config.json or weights, or the hub cannot give it.
     """
     folder = Path(checkpoint).expanduser()
     if folder.is_dir():
         return _checked(folder, checkpoint)
-    if folder.is_absolute() or checkpoint.startswith((".", "~")) or checkpoint.count("/") > 1 or folder.exists():
+    name, _, revision = checkpoint.partition("@")
+    if folder.is_absolute() or checkpoint.startswith((".", "~")) or name.count("/") > 1 or folder.exists():
         raise CheckpointError(f"expected a checkpoint folder at {checkpoint}, found {_finding(folder)}")
-    if hub is None:
-        from huggingface_hub import HfApi
+    from pipelines.core.hub.download import default_hub, fetch  # the hub's client is not needed for local folders
 
-        hub = cast(Hub, HfApi())
-    return _checked(_download(checkpoint, hub), checkpoint)
+    return _checked(fetch(name, revision, hub or default_hub()), checkpoint)
+
+
+def identity(checkpoint: str, folder: Path) -> dict[str, str]:
+    """What a run record says of a checkpoint that was resolved to `folder`: its name, fingerprint and origin."""
+    return {"checkpoint": checkpoint, "fingerprint": fingerprint(folder), **origin(checkpoint, folder)}
+
+
+def origin(checkpoint: str, folder: Path) -> dict[str, str]:
+    """`revision` and `sha` (the commit) of a checkpoint of the hub, {} of a local one; `folder` is what it resolved to.
+
+    Where the settings name no revision this alone says which commit of main, or which pull request, a run has used.
+    """
+    if Path(checkpoint).expanduser().exists():
+        return {}
+    return cache.origin(folder, checkpoint.partition("@")[2])
 
 
 def fingerprint(folder: Path) -> str:
     """SHA-256 (first 16 hex digits) over the names and hashes of a checkpoint folder's weights and config.json."""
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob(WEIGHTS), *folder.glob("config.json")]):
+    for path in sorted([*weights_of(folder), *folder.glob("config.json")]):
         digest.update(path.name.encode())
         digest.update(file_hash(path).digest())
     return digest.hexdigest()[:16]
+
+
+def weights_of(folder: Path) -> list[Path]:
+    """The files of a checkpoint folder's weights, sorted: safetensors, else pickles."""
+    return sorted(folder.glob(WEIGHTS)) or sorted(folder.glob(PICKLES))
 
 
 def file_hash(path: Path) -> "hashlib._Hash":
@@ -67,14 +78,14 @@ def _checked(folder: Path, checkpoint: str) -> Path:
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"expected a model's config.json in the checkpoint {checkpoint}, found none in {folder}")
     _check_json(folder / "config.json", checkpoint)
-    for index in folder.glob(f"{WEIGHTS}.index.json"):
+    found = weights_of(folder)
+    pickled = bool(found) and found[0].suffix == ".bin"
+    for index in folder.glob(f"{'*.bin' if pickled else WEIGHTS}.index.json"):
         _check_shards(index, _check_json(index, checkpoint))
-    if not any(folder.glob(WEIGHTS)):
-        others = sorted(path.name for path in folder.glob("*.bin"))
-        found = f"only {', '.join(others)}, which is not loaded because unpickling can run code" if others else "none"
+    if not found:
         raise CheckpointError(
-            f"expected safetensors weights in the checkpoint {checkpoint}, found {found} (in {folder}); "
-            "name a revision that has them (id@revision) or a folder saved with save_pretrained"
+            f"expected weights (model.safetensors or pytorch_model.bin) in the checkpoint {checkpoint}, found none in "
+            f"{folder}; name a folder saved with save_pretrained"
         )
     return folder
 
@@ -108,27 +119,3 @@ def _check_shards(index: Path, content: Mapping[str, Any]) -> None:
 
 def _finding(path: Path) -> str:
     return "a file" if path.is_file() else "nothing"
-
-
-def _download(checkpoint: str, hub: Hub) -> Path:
-    name, _, revision = checkpoint.partition("@")
-    try:
-        folder = Path(hub.snapshot_download(name, revision=revision or None, allow_patterns=FILES))
-        if not revision and not any(folder.glob(WEIGHTS)):
-            revision = _converted(name, hub)
-            folder = Path(hub.snapshot_download(name, revision=revision, allow_patterns=FILES)) if revision else folder
-    except Exception as error:  # the hub's client raises some twenty kinds; for the user they are one
-        raise CheckpointError(
-            f"the checkpoint {checkpoint} is no local folder and could not be had from the hub "
-            f"({type(error).__name__}); give a local folder, fill the hub's cache where there is a network, "
-            "or use the bundled models (PROFILE=mini)"
-        ) from None
-    return folder
-
-
-def _converted(name: str, hub: Hub) -> str:
-    """The revision with safetensors that the hub's own converter offers for a repository of .bin files, else ''."""
-    for offer in hub.get_repo_discussions(name, author=CONVERTER, discussion_type="pull_request"):
-        if "safetensors" in offer.title:
-            return f"refs/pr/{offer.num}"
-    return ""

@@ -1,29 +1,38 @@
-"""Photos and texts to vectors of one space, by any CLIP-like checkpoint: CLIP, SigLIP, SigLIP 2."""
+"""Photos and texts to vectors of one space, by any network that gives features of both: CLIP, SigLIP, SigLIP 2 ..."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+from transformers import AutoImageProcessor, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from pipelines.core.batch_model import Batch
-from pipelines.core.decode import decode
+from pipelines.core.errors import CheckpointError
 from pipelines.core.images import Sample
-from pipelines.core.preprocess import normalise, resize, spec_of_processor
+from pipelines.core.pictures import pictures_of, prepared
 from pipelines.core.pretrained import load_network, load_processor
 
-ARCHITECTURES = ("clip", "siglip", "siglip2")
+PROBES = ("two Dogs, it's 3.5 m away!", "바닷가의 강아지 두 마리", "L'été  №5 — 猫")
+"""Texts that tokenizers split in many ways: capitals, signs, Hangul, accents."""
+SIGLIP = ("siglip", "siglip2")
 DTYPES = frozenset({torch.float32, torch.float16})
 NEAR_DTYPES = frozenset({torch.bfloat16})  # photos that are about as near may change places
 
 
 def load_clip(folder: Path) -> "tuple[ClipImages, ClipTexts]":
     """The two sides of a checkpoint folder, which share one network. Raises CheckpointError."""
-    module = load_network(AutoModel, folder, ARCHITECTURES)
+    module = load_network(AutoModel, folder)
+    if not (hasattr(module, "get_image_features") and hasattr(module, "get_text_features")):
+        raise CheckpointError(
+            f"expected a network with features of pictures and of texts, such as CLIP or SigLIP, in {folder}, found "
+            f"{type(module).__name__}; name another checkpoint"
+        )
     return ClipImages(module, folder), ClipTexts(module, folder)
 
 
@@ -32,9 +41,9 @@ class ClipImages:
 
     dtypes, near_dtypes = DTYPES, NEAR_DTYPES
 
-    def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - of any of ARCHITECTURES
+    def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - any that load_clip takes
         self.module = module
-        self.spec = spec_of_processor(load_processor(AutoImageProcessor, folder))
+        self.pictures = pictures_of(load_processor(AutoImageProcessor, folder), folder)
 
     @property
     def width(self) -> int:
@@ -42,14 +51,18 @@ class ClipImages:
         config = self.module.config
         return int(getattr(config, "projection_dim", None) or config.vision_config.hidden_size)
 
+    def shape_key(self, sample: Sample) -> Hashable:
+        """Equal for pictures that may share a batch."""
+        return self.pictures.shape_key(sample.path)
+
     def prepare(self, samples: Sequence[Sample]) -> Batch:
-        """`pixels`: uint8 (B, 3, H, W), resized."""
-        return {"pixels": torch.stack([resize(decode(sample.path), self.spec) for sample in samples])}
+        """The pictures as `Pictures.one` makes them, (B, ...)."""
+        return prepared(self.pictures, samples)
 
     def predict(self, batch: Batch) -> Sequence[Tensor]:
         """One vector a picture."""
-        values = normalise(batch["pixels"], self.spec, next(self.module.parameters()).dtype)
-        return _unit(self.module.get_image_features(pixel_values=values))
+        inputs = self.pictures.inputs(batch, next(self.module.parameters()).dtype)
+        return _unit(self.module.get_image_features(**inputs))
 
 
 class ClipTexts:
@@ -57,11 +70,12 @@ class ClipTexts:
 
     dtypes, near_dtypes = DTYPES, NEAR_DTYPES
 
-    def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - of any of ARCHITECTURES
+    def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - any that load_clip takes
         self.module = module
-        self.tokenizer = load_processor(AutoTokenizer, folder)
-        self.longest: int = module.config.text_config.max_position_embeddings
-        self.fixed = module.config.model_type != "clip"
+        self.tokenizer = published_tokenizer(folder)
+        # Tokenizers without a limit of their own say 10^30; RoBERTa's has fewer places than position embeddings.
+        self.longest = min(module.config.text_config.max_position_embeddings, self.tokenizer.model_max_length)
+        self.fixed = module.config.model_type in SIGLIP
         """SigLIP was trained on lower-case texts padded to its longest, without a mask, and reads others worse."""
 
     def prepare(self, texts: Sequence[str]) -> Batch:
@@ -83,6 +97,27 @@ class ClipTexts:
     def _cut(self, ids: list[int]) -> Tensor:
         """At most as many tokens as the network reads; the last one, which ends a text, stays."""
         return torch.tensor(ids if len(ids) <= self.longest else [*ids[: self.longest - 1], ids[-1]])
+
+
+def published_tokenizer(folder: Path) -> Any:  # noqa: ANN401 - any tokenizer
+    """The tokenizer of a folder, by its tokenizer.json where transformers would read texts otherwise than that does.
+
+    transformers 5 takes the vocabulary alone from it, and makes CLIP's own way to split words around that: a Korean
+    CLIP that splits otherwise would be given tokens that it was never trained on. Raises CheckpointError.
+    """
+    tokenizer = load_processor(AutoTokenizer, folder)
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return tokenizer
+    published = Tokenizer.from_file(str(path))
+    published.no_padding()
+    published.no_truncation()
+    ours = tokenizer(list(PROBES), add_special_tokens=False)["input_ids"]
+    theirs = [each.ids for each in published.encode_batch(list(PROBES), add_special_tokens=False)]
+    if ours == theirs:
+        return tokenizer
+    print(f"{folder}: texts are split as its tokenizer.json says, not as {type(tokenizer).__name__}", file=sys.stderr)
+    return load_processor(PreTrainedTokenizerFast, folder)
 
 
 def _unit(features: Any) -> Sequence[Tensor]:  # noqa: ANN401 - transformers 5 gives an output, 4 the tensor

@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -17,6 +18,9 @@ from pipelines.core.errors import CheckpointError, ImageError
 
 MAX_RESIZED_PIXELS = 50_000_000
 """A long thin strip can grow without bounds when its short side is enlarged; beyond this it is refused."""
+
+TRIAL_SIZES_HW = ((61, 37), (37, 61), (1200, 900))
+"""Of the pictures that a spec is tried on: upright, lying, and larger than what most networks see."""
 
 Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos", "box", "hamming"]
 FILTERS: Mapping[Interpolation, Image.Resampling] = {
@@ -71,6 +75,11 @@ class PreprocessSpec:
     """Where a centre crop's margin is a half pixel: Hugging Face rounds it down, torchvision and timm to even."""
     border: tuple[int, int, int] = (0, 0, 0)
     """RGB of a centre crop's borders, 0 to 255."""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether pictures of any size become one size."""
+        return self.crop_hw is not None or isinstance(self.resize, Squash)
 
     def __post_init__(self) -> None:
         if len(self.mean) != 3 or len(self.std) != 3 or not all(self.std):
@@ -149,27 +158,19 @@ def to_source_xyxy(cxcywh: Tensor, size_hw: Tensor | tuple[int, int]) -> Tensor:
 def spec_of_processor(image_processor: Any, pad_multiple: int | None = None) -> PreprocessSpec:  # noqa: ANN401
     """The spec that does what a loaded Hugging Face image processor does.
 
-    A processor that pads to its batch's largest picture needs `pad_multiple` instead. The spec is tried against the
-    processor itself on a small picture. Raises CheckpointError for settings, or a result, that a spec cannot give.
+    With `pad_multiple` pictures are padded to multiples of it, where the processor pads to its batch's largest. The
+    spec is tried against the processor itself on some pictures; flags that change nothing there, such as BLIP-large's
+    do_pad beside a fixed size, do no harm. Raises CheckpointError for settings, or a result, that a spec cannot give.
     """
     name = type(image_processor).__name__
-    known = {"do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_pad", "do_convert_rgb"}
-    known.add("do_convert_annotations")  # concerns training targets only
-    flags = {key for key in dir(image_processor) if key.startswith("do_") and getattr(image_processor, key)}
-    if flags - known:
-        raise CheckpointError(f"{name}: expected resize, crop, pad and normalise only, found {sorted(flags - known)}")
-    if "do_pad" in flags and pad_multiple is None:
-        raise CheckpointError(
-            f"{name} pads to the largest picture of a batch; expected a pad_multiple to pad to instead"
-        )
-    normalises = "do_normalize" in flags
+    wants = partial(getattr, image_processor)  # a processor need not have every flag
     spec = PreprocessSpec(
-        resize=_resize_of(name, image_processor.size) if "do_resize" in flags else None,
-        mean=_channels(image_processor.image_mean if normalises else 0.0),
-        std=_channels(image_processor.image_std if normalises else 1.0),
-        crop_hw=_sides_of(name, image_processor.crop_size) if "do_center_crop" in flags else None,
-        interpolation=_interpolation(name, image_processor.resample),
-        rescale=image_processor.rescale_factor if "do_rescale" in flags else 1.0,
+        resize=_resize_of(name, image_processor.size) if wants("do_resize", False) else None,
+        mean=_channels(image_processor.image_mean if wants("do_normalize", False) else 0.0),
+        std=_channels(image_processor.image_std if wants("do_normalize", False) else 1.0),
+        crop_hw=_sides_of(name, image_processor.crop_size) if wants("do_center_crop", False) else None,
+        interpolation=_interpolation(name, wants("resample", "bicubic")),
+        rescale=image_processor.rescale_factor if wants("do_rescale", False) else 1.0,
         pad_multiple=pad_multiple,
     )
     _check_agrees(spec, image_processor)
@@ -305,16 +306,34 @@ def _interpolation(name: str, given: int | str) -> Interpolation:
 
 
 def _check_agrees(spec: PreprocessSpec, image_processor: Any) -> None:  # noqa: ANN401
-    """Settings do not say all that a processor's code does, so its result on a small odd-sized picture is compared."""
-    image = torch.arange(3 * 61 * 37).mul(37).remainder(251).view(3, 61, 37).to(torch.uint8)
-    given = {}
+    """Settings do not say all that a processor's code does, so its results on odd-sized pictures are compared."""
+    name, given = type(image_processor).__name__, {}
     if spec.interpolation in ("box", "hamming"):  # processors behind torchvision fail there; all else is compared
         spec, given = replace(spec, interpolation="bilinear"), {"resample": Image.Resampling.BILINEAR}
-    theirs = image_processor(images=[image], return_tensors="pt", **given)["pixel_values"]
-    ours = normalise(resize(image, spec).unsqueeze(0), spec, torch.float32)
-    # Two of 255 levels, on average: as much as a processor that resizes with Pillow may differ.
-    if ours.shape != theirs.shape or (ours - theirs).abs().mean() > 2 * spec.rescale / min(spec.std):
-        raise CheckpointError(
-            f"{type(image_processor).__name__}: expected what its settings say ({spec.resize}, crop {spec.crop_hw}), "
-            f"found that it does something else: {tuple(theirs.shape)} for {tuple(ours.shape)}, or other values"
-        )
+    for height, width in TRIAL_SIZES_HW:
+        image = torch.arange(3 * height * width).mul(37).remainder(251).view(3, height, width).to(torch.uint8)
+        try:
+            ours = normalise(resize(image, spec).unsqueeze(0), spec, torch.float32)
+        except ImageError as error:  # such as where its size is an area, and no edge
+            raise CheckpointError(f"{name}: {error}") from None
+        theirs = _given(image_processor, image, given)
+        # Two of 255 levels, on average: as much as a processor that resizes with Pillow may differ.
+        if (
+            theirs is None
+            or ours.shape != theirs.shape
+            or (ours - theirs).abs().mean() > 2 * spec.rescale / min(spec.std)
+        ):
+            raise CheckpointError(
+                f"{name}: expected what its settings say ({spec.resize}, crop {spec.crop_hw}), found that it does "
+                f"something else with a picture of {width}x{height}"
+            )
+
+
+def _given(image_processor: Any, image: Tensor, settings: Mapping[str, Any]) -> Tensor | None:  # noqa: ANN401
+    """The processor's own pixel values, float (1, 3, H, W), of a picture; None where it gives others, or fails."""
+    try:
+        found = image_processor(images=[image], return_tensors="pt", **settings)
+    except Exception:  # whatever its code raises: a spec that does what it does is not to be had
+        return None
+    values = found.get("pixel_values")
+    return values if found.keys() <= {"pixel_values", "pixel_mask"} and isinstance(values, Tensor) else None

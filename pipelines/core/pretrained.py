@@ -1,9 +1,11 @@
 """Loads a Hugging Face network or processor from a checkpoint folder, or says in one sentence why it does not fit."""
 
 import json
+import logging
 import math
+import sys
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -11,9 +13,11 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 from transformers.utils.logging import disable_progress_bar
 
+from pipelines.core.checkpoints import WEIGHTS
 from pipelines.core.errors import CheckpointError
 from pipelines.core.linear import speed_up
 
@@ -39,9 +43,15 @@ def shared_networks() -> Iterator[None]:
         _sharing.reset(before)
 
 
-def load_network(kind: Any, folder: Path, model_types: Collection[str] | None = None) -> Any:  # noqa: ANN401 - any class
+def load_network(
+    kind: Any,  # noqa: ANN401 - any class
+    folder: Path,
+    model_types: Collection[str] | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> Any:  # noqa: ANN401
     """The network of `folder` by the transformers class `kind`, in evaluation mode, in the dtype it is stored in.
 
+    `settings` stand in place of those that config.json has under their names, the same for a folder each time.
     Raises CheckpointError where config.json names another architecture than `model_types`, or the weights lack some
     of what the architecture has, which would run on random numbers, or hold NaN, which would answer nonsense.
     """
@@ -52,12 +62,12 @@ def load_network(kind: Any, folder: Path, model_types: Collection[str] | None = 
             f"{found or 'none named in its config.json'}; name another checkpoint"
         )
     if not _sharing.get():
-        return _loaded(kind, folder)
+        return _loaded(kind, folder, settings or {})
     with _loading:
         key = kind, folder.resolve()
         module = _in_use.get(key)
         if module is None:
-            module = _in_use[key] = _loaded(kind, folder)
+            module = _in_use[key] = _loaded(kind, folder, settings or {})
         return module
 
 
@@ -74,10 +84,26 @@ def load_processor(kind: Any, folder: Path, **settings: object) -> Any:  # noqa:
     return _load(kind.from_pretrained, folder, kind.__name__, **settings)
 
 
-def _loaded(kind: Any, folder: Path) -> Any:  # noqa: ANN401 - any class
-    module, info = _load(
-        kind.from_pretrained, folder, kind.__name__, use_safetensors=True, output_loading_info=True, dtype="auto"
-    )
+def weight_names(folder: Path) -> set[str]:
+    """The names of all weights in a folder's safetensors files, as they were saved. Raises CheckpointError."""
+    names: set[str] = set()
+    for path in folder.glob("*.safetensors"):
+        try:
+            with safe_open(path, framework="pt") as file:
+                names.update(file.keys())
+        except Exception as error:  # a SafetensorError or what opening a file raises
+            raise CheckpointError(f"{path} is no safetensors file ({error}); copy or download it again") from None
+    return names
+
+
+def _loaded(kind: Any, folder: Path, settings: Mapping[str, object]) -> Any:  # noqa: ANN401 - any class
+    pickled = not any(folder.glob(WEIGHTS))
+    if pickled:
+        print(f"{folder}: weights are a pickle, of which only tensors are read; nothing in it is run", file=sys.stderr)
+    how = {
+        "use_safetensors": not pickled, "weights_only": True, "output_loading_info": True, "dtype": "auto", **settings,
+    }  # fmt: skip
+    module, info = _load(kind.from_pretrained, folder, kind.__name__, **how)
     missing = sorted(info["missing_keys"])
     if missing:
         raise CheckpointError(
@@ -102,6 +128,9 @@ def _finite(value: Tensor) -> bool:
 def _load(from_pretrained: Callable[..., Any], folder: Path, name: str, **settings: object) -> Any:  # noqa: ANN401
     # Weights load in seconds: a bar for each network would hide the run's own.
     disable_progress_bar()  # type: ignore[no-untyped-call]
+    logger = logging.getLogger("transformers")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # its table of all keys that a checkpoint lacks: one sentence of ours says it
     try:
         # False, not left out: for an architecture that it does not know, transformers would ask whether to run the
         # folder's own code, and wait.
@@ -109,5 +138,7 @@ def _load(from_pretrained: Callable[..., Any], folder: Path, name: str, **settin
     except Exception as error:  # transformers, and what it reads with, raise some twenty kinds
         raise CheckpointError(
             f"expected what {name} needs in the checkpoint folder {folder}, but it does not load: "
-            f"{' '.join(str(error).split())[:300]}"
+            f"{' '.join(str(error).partition('Model type should be one of')[0].split())[:300]}"
         ) from None
+    finally:
+        logger.setLevel(level)

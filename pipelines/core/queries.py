@@ -39,7 +39,7 @@ class Queries:
         self.translation = translation or TranslationConfig()
         self.translator: Translator | None = None
         self.models: dict[str, dict[str, str]] = {}
-        """The translator's checkpoint and fingerprint, once it is loaded."""
+        """The translator's identity (see `checkpoints.identity`), once it is loaded."""
         self.english: dict[str, str] = {}
         """What the model was asked in place of each Korean query."""
 
@@ -79,8 +79,7 @@ class Queries:
         if self.translator is None:
             named = self.translation
             folder: Path = self.runner.keep(partial(checkpoints.resolve, named.checkpoint))
-            fingerprint = self.runner.keep(partial(checkpoints.fingerprint, folder))
-            self.models["translator"] = {"checkpoint": named.checkpoint, "fingerprint": fingerprint}
+            self.models["translator"] = self.runner.keep(partial(checkpoints.identity, named.checkpoint, folder))
             self.translator = self.runner.load(partial(Translator, folder, named.source, named.target))
         return self.translator
 

@@ -5,7 +5,6 @@ import platform
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Sized
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar
@@ -17,9 +16,11 @@ from tqdm import tqdm
 
 from pipelines.core.batch_model import Batch, BatchModel, Outcome, StageReport
 from pipelines.core.batches import AUTO_START, BatchSize, Group, groups
+from pipelines.core.cards import CardFacts, ram_bytes
 from pipelines.core.config import schema
-from pipelines.core.errors import ConfigError
+from pipelines.core.device import choose, say
 from pipelines.core.journal import Journal
+from pipelines.core.lookahead import LOOK_AHEAD, WAITING_BYTES, LookAhead, Prepared, may_double
 from pipelines.core.service import Service, Watch
 from pipelines.core.stopping import Stop, seconds_of
 from pipelines.core.workers import workers
@@ -34,10 +35,10 @@ class RunnerConfig:
     """How the networks are run."""
 
     device: str = "auto"
-    """`auto` (the first CUDA device, else the CPU), or a torch device such as `cuda:1`."""
+    """`auto` (the first CUDA device that torch can use, else the CPU), or a torch device such as `cuda:1`."""
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
-    """`auto`: on CUDA fp16, or bf16 where only that is safe; on the CPU bf16 where both it and the model allow that.
-    `bf16` also takes it for a model of whose results a few then change, such as BLIP."""
+    """`auto`: on CUDA fp16, or where that is not safe bf16 if the card has it, else fp32; on the CPU bf16 where both it
+    and the model allow that. `bf16` also takes it for a model of whose results a few then change, such as BLIP."""
     batch: int | Literal["auto"] = "auto"
     """Images a batch (1 or more), or `auto`: start at 4 and double while it pays and memory allows."""
     workers: int = 0
@@ -56,9 +57,6 @@ class RunnerConfig:
             raise ValueError(f"workers is at least 0, not {self.workers}")
 
 
-LOOK_AHEAD = 2  # batches that wait prepared for each worker: bounds memory whatever the number of images
-
-
 class Runner:
     """Runs any BatchModel over any number of items; order out is order in, and one bad item is one failed Outcome."""
 
@@ -68,16 +66,21 @@ class Runner:
         stop: Stop | None = None,
         service: Service | None = None,
         watch: Watch | None = None,
+        cards: CardFacts | None = None,
     ) -> None:
         """`stop` is asked before each batch; it is never due where it is left out.
 
         With a `service`, networks are run and kept by it, beside those of other Runners. `watch` is told how far each
-        run is, after each item and, with a service, at least some times a second; what it raises ends the run.
+        run is, after each item and, with a service, at least some times a second; what it raises ends the run. `cards`
+        are this machine's where they are left out; what a person should know of them is said once a process.
         """
         self.config = config or RunnerConfig()
         self.service, self.watch = service, watch
-        self.device = _device(self.config.device)
+        self.choice = choose(self.config.device, self.config.precision, cards)
+        say(self.choice.words)
         self.workers = self.config.workers or min(8, os.cpu_count() or 1)
+        self.waiting_bytes = self.workers * WAITING_BYTES
+        """What prepared batches may take together, where two of them do not take more."""
         self.stop = stop or Stop()
         self.journal: Journal | None = None
         """Where finished batches are kept and looked up, once a run has set one."""
@@ -87,10 +90,20 @@ class Runner:
         self._sizes: WeakKeyDictionary[BatchModel[Any, Any], BatchSize] = WeakKeyDictionary()
 
     @property
+    def device(self) -> torch.device:
+        """Where the networks run."""
+        return self.choice.device
+
+    @property
+    def memory_bytes(self) -> int:
+        """All memory of the device: a card's own, else the machine's, or what this container may have of it."""
+        return self.choice.card.memory if self.choice.card else ram_bytes()
+
+    @property
     def device_name(self) -> str:
         """The device as run records name it."""
-        if self.device.type == "cuda":
-            return torch.cuda.get_device_name(self.device)
+        if self.choice.card:
+            return self.choice.card.name
         return f"{self.device.type}, {torch.get_num_threads()} threads"
 
     def dtype(self, model: BatchModel[Any, Any]) -> torch.dtype:
@@ -99,7 +112,9 @@ class Runner:
         if self.config.precision != "auto":
             wanted = named[self.config.precision]
         elif self.device.type == "cuda":
-            wanted = torch.float16 if torch.float16 in model.dtypes else torch.bfloat16
+            # What was trained in bfloat16 may hold numbers that float16 has not, and is right in float32 everywhere.
+            other = torch.bfloat16 if self.choice.native_bf16 else torch.float32
+            wanted = torch.float16 if torch.float16 in model.dtypes else other
         else:
             wanted = torch.bfloat16 if _cpu_has_bf16() else torch.float32
         if self.device.type == "cpu" and wanted == torch.float16:
@@ -119,8 +134,9 @@ class Runner:
     ) -> Iterator[Outcome[Item, Result]]:
         """Yields one Outcome per item, in the order of `items`.
 
-        `stage` names the work in the progress line and in `reports`; runs of one name add to one report. Memory holds a
-        bounded number of batches. `journal`: whether finished batches are kept where the run has a journal.
+        `stage` names the work in the progress line and in `reports`; runs of one name add to one report. Memory holds
+        at most LOOK_AHEAD batches and WAITING_BYTES for each worker, but two batches in any case. `journal`: whether
+        finished batches are kept where the run has a journal.
         """
         report = self._report(stage, str(self.dtype(model)).removeprefix("torch."))
         total = len(items) if isinstance(items, Sized) else None
@@ -203,8 +219,8 @@ class _Ahead(Generic[Item, Result]):
     size: int
     """The batch size when it was formed."""
     group: Group[Item]
-    prepare: Callable[[], Batch] | None = None
-    """Gives the prepared batch; None where there is nothing to compute, or no time."""
+    prepared: Prepared | None = None
+    """The batch; None where there is nothing to compute, or no time."""
     outcomes: list[Outcome[Item, Result]] | None = None
     """Where they are known already: from the journal, or because the item belongs to no batch."""
 
@@ -234,7 +250,8 @@ class _Stage(Generic[Item, Result]):
     def _batched(self, items: Iterable[Item]) -> Iterator[tuple[int, Outcome[Item, Result]]]:
         """(place, outcome) pairs as batches end: workers prepare the next batches while the device works."""
         with workers(self.runner.workers) as pool:
-            coming = self._coming(items, pool)
+            looking = LookAhead(pool, self.runner.workers, self.runner.waiting_bytes)
+            coming = self._coming(items, looking)
             waiting: deque[_Ahead[Item, Result]] = deque()
             try:
                 while True:
@@ -243,11 +260,14 @@ class _Stage(Generic[Item, Result]):
                     if not waiting:
                         return
                     ahead = waiting.popleft()
-                    yield from zip(ahead.group.places, self._outcomes(ahead), strict=True)
+                    outcomes = self._outcomes(ahead)
+                    if ahead.prepared is not None:
+                        looking.leave(ahead.prepared)
+                    yield from zip(ahead.group.places, outcomes, strict=True)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _coming(self, items: Iterable[Item], pool: ThreadPoolExecutor) -> Iterator[_Ahead[Item, Result]]:
+    def _coming(self, items: Iterable[Item], looking: LookAhead) -> Iterator[_Ahead[Item, Result]]:
         """The batches in their order, each with its outcomes where they are kept, else in preparation."""
         stop = self.runner.stop
         shape_of: Callable[[Item], Hashable] = getattr(self.model, "shape_key", lambda _: None)
@@ -266,7 +286,7 @@ class _Stage(Generic[Item, Result]):
                 number += 1
                 ahead.outcomes = _kept_outcomes(kept, group)
                 if ahead.outcomes is None and not stop.reason:
-                    ahead.prepare = _submitted(pool, self.model, group.items)
+                    ahead.prepared = looking.ask(partial(_prepared, self.model, group.items), len(group.items))
             yield ahead
 
     def _outcomes(self, ahead: _Ahead[Item, Result]) -> list[Outcome[Item, Result]]:
@@ -275,10 +295,10 @@ class _Stage(Generic[Item, Result]):
         if ahead.outcomes is not None:
             self.report.resumed += 0 if ahead.group.error else len(ahead.outcomes)
             return ahead.outcomes
-        if ahead.prepare is None or stop.due(self.size.latest):
+        if ahead.prepared is None or stop.due(self.size.latest):
             return [Outcome(item, None, stop.reason, reached=False) for item in ahead.group.items]
         started = time.perf_counter()
-        outcomes = self._finish(ahead.group.items, ahead.prepare)
+        outcomes = self._finish(ahead.group.items, ahead.prepared.batch)
         self.size.latest = time.perf_counter() - started
         self.report.batch = max(self.report.batch, len(outcomes))
         self._keep(ahead, outcomes)
@@ -299,7 +319,8 @@ class _Stage(Generic[Item, Result]):
             started = time.perf_counter()
             with torch.inference_mode():
                 results = self.model.predict({key: _moved(value, device) for key, value in batch.items()})
-            self.size.note(len(items), time.perf_counter() - started, _roomy(device))
+            roomy = _roomy(device) and may_double(batch, self.runner.waiting_bytes)
+            self.size.note(len(items), time.perf_counter() - started, roomy)
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             self.size.halve(len(items))
@@ -341,33 +362,10 @@ def _prepared(model: BatchModel[Item, Result], items: list[Item]) -> Batch:
         raise RuntimeError(f"{type(model).__name__}.prepare tried to end the process") from error
 
 
-def _submitted(pool: ThreadPoolExecutor, model: BatchModel[Item, Result], items: list[Item]) -> Callable[[], Batch]:
-    """Lets a worker prepare a batch; where the system gives no thread, it is prepared when it is asked for."""
-    try:
-        return pool.submit(_prepared, model, items).result
-    except RuntimeError:
-        return partial(_prepared, model, items)
-
-
 def _reason(error: Exception) -> str:
     """An error as one line for the list of blanks; our own messages stand for themselves."""
     text = " ".join(str(error).split())
     return text if type(error).__module__.startswith("pipelines.") else f"{type(error).__name__}: {text}"
-
-
-def _device(name: str) -> torch.device:
-    """The device called `name`. Raises ConfigError where this machine has none of that name."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    cards = torch.cuda.device_count()
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = None
-    if device is None or (device.type == "cuda" and (device.index or 0) >= cards):
-        there = ", ".join(["auto", "cpu", *(f"cuda:{card}" for card in range(cards))])
-        raise ConfigError(f"expected a device that this machine has ({there}), found {name!r}; set --device")
-    return device
 
 
 def _cpu_has_bf16() -> bool:

@@ -1,9 +1,10 @@
-"""Text to text with an M2M100 or NLLB checkpoint."""
+"""Text to text: fast with an M2M100 or NLLB checkpoint, and with any other by transformers' own `generate`."""
 
 import copy
 import difflib
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 from pipelines.core.batch_model import Batch
 from pipelines.core.batches import AUTO_MOST
 from pipelines.core.beams import Rules, search
-from pipelines.core.errors import CheckpointError, ConfigError
+from pipelines.core.errors import ConfigError
 from pipelines.core.m2m100 import Translation
 from pipelines.core.pretrained import load_network, load_processor
 
@@ -37,26 +38,32 @@ class Translator:
     def __init__(self, folder: Path, source: str, target: str, beams: int = 4, max_tokens: int = 128) -> None:
         """Loads the checkpoint folder.
 
-        `source` and `target` are codes of the checkpoint's own (NLLB: eng_Latn, kor_Hang; M2M100: en, ko); `max_tokens`
-        is the most that a translation has. Raises CheckpointError for a folder that does not fit, ConfigError for a
-        language that its tokenizer lacks.
+        `source` and `target` are codes of the checkpoint's own (NLLB: eng_Latn, kor_Hang; M2M100: en, ko); one of a
+        single pair of languages (Marian's) has none and takes any. `max_tokens` is the most that a translation has.
+        Raises CheckpointError for a folder that does not fit, ConfigError for a language that its tokenizer lacks.
         """
-        self.module = load_network(AutoModelForSeq2SeqLM, folder, ("m2m_100",))
+        self.module = load_network(AutoModelForSeq2SeqLM, folder)
         self.module.generation_config.max_length = None  # the checkpoint's own would only cause a warning
         self.tokenizer = load_processor(AutoTokenizer, folder)
-        language_id(self.tokenizer, source, folder)
-        self.tokenizer.src_lang = source
-        self.settings = {
-            "forced_bos_token_id": language_id(self.tokenizer, target, folder),
-            "num_beams": beams,
-            "max_new_tokens": max_tokens,
-            "do_sample": False,
-        }
+        self.fast = self.module.config.model_type == "m2m_100"
+        if not self.fast:  # others may overflow in float16 (T5 does), unless their weights come in it
+            self.dtypes = frozenset({torch.float32, torch.bfloat16, self.module.dtype})
+        self.settings = {"num_beams": beams, "max_new_tokens": max_tokens, "do_sample": False}
+        self.prefix = ""
+        """What a text begins with, where that names the language to translate into (Marian of several: >>kor<<)."""
+        if codes := language_codes(self.tokenizer):
+            _language_id(codes, source, folder)
+            self.tokenizer.src_lang = source
+            self.settings["forced_bos_token_id"] = _language_id(codes, target, folder)
+        elif (named := f">>{target[:3]}<<") in self.tokenizer.get_vocab():
+            self.prefix = f"{named} "
+        if not self.fast:
+            print(f"{folder}: translates by transformers' own search, which is slower", file=sys.stderr)
 
     def prepare(self, texts: Sequence[str]) -> Batch:
         """`input_ids` and `attention_mask` (B, L), int64, padded on the right."""
         # Padded here, for a tokenizer that pads changes its own state, which several threads must not do at once.
-        ids = [torch.tensor(tokens) for tokens in self.tokenizer(list(texts))["input_ids"]]
+        ids = [torch.tensor(tokens) for tokens in self.tokenizer([self.prefix + text for text in texts])["input_ids"]]
         return {
             "input_ids": pad_sequence(ids, batch_first=True, padding_value=self.tokenizer.pad_token_id),
             "attention_mask": pad_sequence([torch.ones_like(tokens) for tokens in ids], batch_first=True),
@@ -64,14 +71,15 @@ class Translator:
 
     def predict(self, batch: Batch) -> list[str]:
         """One translation per text."""
-        tokens = self.tokens(batch)[:, 2:]  # without the start token and the language
+        tokens = self.tokens(batch)
+        tokens = tokens[:, 2:] if self.fast else tokens  # without the start token and the language
         return [text.strip() for text in self.tokenizer.batch_decode(tokens, skip_special_tokens=True)]
 
     def tokens(self, batch: Batch) -> Tensor:
         """What `generate` gives, int64 (B, L), padded; made by it where the checkpoint asks for what `search` lacks."""
         config = copy.deepcopy(self.module.generation_config)
         config.update(**self.settings)
-        rules = rules_of(config)
+        rules = rules_of(config) if self.fast else None
         if rules is None:
             generated: Tensor = self.module.generate(**batch, **self.settings)
             return generated
@@ -97,16 +105,17 @@ def rules_of(config: GenerationConfig) -> Rules | None:
     )
 
 
-def language_id(tokenizer: Any, code: str, folder: Path) -> int:  # noqa: ANN401 - any tokenizer
-    """The token that stands for a language."""
+def language_codes(tokenizer: Any) -> dict[str, int]:  # noqa: ANN401 - any tokenizer
+    """The languages that a tokenizer knows, by its own codes, and the token that stands for each; none for most."""
     # M2M100's tokenizer keeps its codes in a table; NLLB's are among its special tokens.
-    codes: dict[str, int] = getattr(tokenizer, "lang_code_to_id", None) or {
+    return getattr(tokenizer, "lang_code_to_id", None) or {
         token: tokenizer.convert_tokens_to_ids(token)
         for token in tokenizer.all_special_tokens
         if re.fullmatch(r"[a-z]{3}_[A-Z][a-z]{3}", token)
     }
-    if not codes:
-        raise CheckpointError(f"expected a tokenizer with language codes in {folder}, found none")
+
+
+def _language_id(codes: Mapping[str, int], code: str, folder: Path) -> int:
     if code not in codes:
         near = difflib.get_close_matches(code, codes, n=3, cutoff=0)
         raise ConfigError(

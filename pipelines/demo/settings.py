@@ -6,7 +6,11 @@ from pathlib import Path
 from pipelines.core.config import load_config, schema
 from pipelines.core.errors import ConfigError
 
-PROFILES = {"mini": Path("configs/mini/demo.yaml"), "base": Path("configs/demo.yaml")}
+PROFILES = {
+    "mini": Path("configs/mini/demo.yaml"),
+    "base": Path("configs/demo.yaml"),
+    "gpu": Path("configs/gpu/demo.yaml"),
+}
 
 
 @schema

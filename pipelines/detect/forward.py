@@ -1,8 +1,9 @@
 """Grounding DINO's forward pass in three parts, so that a picture is looked at, and words are read, once.
 
-GroundingDinoForObjectDetection does it all in each call. Its own modules are called here, in the order of its
-`forward`; what of them is slow is replaced in the loaded network by modules that do the same. Dropped is what only
-training needs: the heads of the layers but the last, and boxes of cells that are no candidates.
+GroundingDinoForObjectDetection, and MMGroundingDinoForObjectDetection with class heads of its own, do it all in each
+call. Their own modules are called here, in the order of their `forward`; what of them is slow is replaced in the loaded
+network by modules that do the same. Dropped is what only training needs: the heads of the layers but the last, and
+boxes of cells that are no candidates.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import GroundingDinoForObjectDetection
+from transformers import GroundingDinoForObjectDetection, MMGroundingDinoForObjectDetection
 from transformers.models.grounding_dino.modeling_grounding_dino import (
     GroundingDinoBiMultiHeadAttention,
     GroundingDinoDeformableLayer,
@@ -19,16 +20,29 @@ from transformers.models.grounding_dino.modeling_grounding_dino import (
     GroundingDinoMultiscaleDeformableAttention,
     generate_masks_with_special_tokens_and_transfer_map,
 )
+from transformers.models.mm_grounding_dino.modeling_mm_grounding_dino import (
+    MMGroundingDinoBiMultiHeadAttention,
+    MMGroundingDinoDeformableLayer,
+    MMGroundingDinoMultiheadAttention,
+    MMGroundingDinoMultiscaleDeformableAttention,
+)
 
 from pipelines.detect.attention import Attention
 from pipelines.detect.deformable import DeformableAttention, DeformableLayer
 from pipelines.detect.fusion import Fusion
+
+Dino = GroundingDinoForObjectDetection | MMGroundingDinoForObjectDetection
 
 FASTER: dict[type[nn.Module], Any] = {
     GroundingDinoDeformableLayer: DeformableLayer,
     GroundingDinoMultiscaleDeformableAttention: DeformableAttention,
     GroundingDinoBiMultiHeadAttention: Fusion,
     GroundingDinoMultiheadAttention: Attention,
+    # Copies of the ones above under other names: their source is made from Grounding DINO's.
+    MMGroundingDinoDeformableLayer: DeformableLayer,
+    MMGroundingDinoMultiscaleDeformableAttention: DeformableAttention,
+    MMGroundingDinoBiMultiHeadAttention: Fusion,
+    MMGroundingDinoMultiheadAttention: Attention,
 }
 """What is replaced, and by what: each takes the module whose place it takes, and has its weights."""
 
@@ -80,7 +94,7 @@ def make_faster(module: nn.Module) -> None:
             make_faster(child)
 
 
-def see(module: GroundingDinoForObjectDetection, values: Tensor, mask: Tensor) -> Seen:
+def see(module: Dino, values: Tensor, mask: Tensor) -> Seen:
     """The backbone's levels of pixels (B, 3, H, W), of which bool `mask` (B, H, W) is True where there is picture."""
     network = module.model
     levels, positions = network.backbone(values, mask)
@@ -107,7 +121,7 @@ def see(module: GroundingDinoForObjectDetection, values: Tensor, mask: Tensor) -
     )
 
 
-def read(module: GroundingDinoForObjectDetection, input_ids: Tensor) -> Words:
+def read(module: Dino, input_ids: Tensor) -> Words:
     """BERT's features of tokens int64 (1, L), none of which is padding; a class sees its own tokens only."""
     network = module.model
     together, places = generate_masks_with_special_tokens_and_transfer_map(
@@ -118,7 +132,7 @@ def read(module: GroundingDinoForObjectDetection, input_ids: Tensor) -> Words:
     return Words(network.text_projection(read.last_hidden_state), together, places)
 
 
-def find(module: GroundingDinoForObjectDetection, seen: Seen, words: Words) -> Found:
+def find(module: Dino, seen: Seen, words: Words) -> Found:
     """Encoder, choice of candidates and decoder: what the words name, in each picture."""
     network, batch = module.model, len(seen.features)
     sizes_hw = torch.tensor(seen.sizes_hw, device=seen.features.device)
@@ -150,12 +164,15 @@ def find(module: GroundingDinoForObjectDetection, seen: Seen, words: Words) -> F
     last = decoded.last_hidden_state
     before = [candidates, *decoded.intermediate_reference_points.unbind(1)][-2]  # what the last layer started from
     boxes = module.bbox_embed[-1](last) + torch.special.logit(before, eps=1e-5)
-    return Found(last @ text.transpose(1, 2), boxes.sigmoid())
+    every = torch.ones(text.shape[:2], dtype=torch.bool, device=text.device)  # none of the tokens is padding
+    logits = module.class_embed[-1](last, text, every)  # padded to the text limit
+    return Found(logits[..., : text.shape[1]], boxes.sigmoid())
 
 
 def _candidates(network: Any, vision: Tensor, text: Tensor, seen: Seen) -> Tensor:  # noqa: ANN401 - their model
     """(B, queries, 4) cx, cy, w, h: first boxes from the cells that fit some token best."""
     queries, proposals = network.generate_encoder_output_proposals(vision, ~seen.mask, seen.sizes_hw)
+    # MM-Grounding-DINO's class head scales and shifts all of these alike, which changes no order.
     fits = (queries @ text.transpose(1, 2)).amax(-1).float()
     best = fits.topk(network.config.num_queries, dim=1).indices.unsqueeze(-1)
     moved = network.encoder_output_bbox_embed(queries.gather(1, best.expand(-1, -1, queries.shape[-1])))

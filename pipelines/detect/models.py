@@ -1,23 +1,27 @@
 """The detectors by name, and Grounding DINO, which finds whatever English words name."""
 
 import functools
+import sys
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
+from transformers import GroundingDinoProcessor
 from transformers.models.grounding_dino.modeling_grounding_dino import SPECIAL_TOKENS
 
 from pipelines.core.batch_model import Batch
-from pipelines.core.decode import decode, image_size
+from pipelines.core.decode import decode
 from pipelines.core.errors import CheckpointError, ConfigError, InputError
 from pipelines.core.lexicon import check_latin, clean
-from pipelines.core.preprocess import bucket, normalise, pad, resize, spec_of_processor, to_source_xyxy
-from pipelines.core.pretrained import load_network, load_processor
+from pipelines.core.pictures import pictures_of, together
+from pipelines.core.preprocess import to_source_xyxy
+from pipelines.core.pretrained import load_processor
 from pipelines.detect.detections import Detections, Detector, Query, common_classes
-from pipelines.detect.forward import Seen, Words, find, make_faster, read, see
+from pipelines.detect.forward import Found, Words, find, make_faster, read, see
+from pipelines.detect.relatives import find_by_library, load_relative, why_slow
 from pipelines.detect.yolo import Yolo
 
 PAD_MULTIPLE = 32
@@ -39,7 +43,7 @@ class TextPass:
 
 
 class GroundingDino:
-    """Boxes for any English words, by GroundingDinoForObjectDetection.
+    """Boxes for any English words, by Grounding DINO, MM-Grounding-DINO or LLMDet.
 
     A class's score is the sigmoid of the highest logit over the class's own tokens, never those of [CLS], [SEP] or a
     dot, and a box is of the class that scores highest: classes are numbers from the start, and no label is pieced
@@ -53,17 +57,18 @@ class GroundingDino:
     def __init__(self, folder: Path, threshold: float) -> None:
         """Loads a checkpoint folder; `threshold` (0 to 1) is the score that a box has to exceed.
 
+        What the fast pass was not proven on runs by transformers' own, and a line on stderr says so.
         Raises CheckpointError for a folder that does not fit.
         """
-        self.module = load_network(GroundingDinoForObjectDetection, folder, ("grounding-dino",))
-        if not (self.module.config.two_stage and self.module.config.embedding_init_target):
-            raise CheckpointError(
-                f"expected a network of two stages with learned queries, as all published ones are (two_stage and "
-                f"embedding_init_target true), found another in {folder / 'config.json'}"
-            )
-        make_faster(self.module)
+        self.module: Any = load_relative(folder)
+        slow = why_slow(self.module.config)
+        self.by_library = bool(slow)
+        if self.by_library:
+            print(f"{folder}: {slow}, so that it runs by transformers' own pass, which is slower", file=sys.stderr)
+        else:
+            make_faster(self.module)
         processor = load_processor(GroundingDinoProcessor, folder)
-        self.spec = spec_of_processor(processor.image_processor, PAD_MULTIPLE)
+        self.pictures = pictures_of(processor.image_processor, folder, PAD_MULTIPLE)
         self.tokenizer = processor.tokenizer
         self.threshold = threshold
         marks = self.tokenizer.convert_tokens_to_ids(["[CLS]", "[SEP]", ".", "?"])
@@ -81,25 +86,27 @@ class GroundingDino:
 
     def shape_key(self, query: Query) -> Hashable:
         """The padded size and the classes: a batch has one of each, so that no result depends on its neighbours."""
-        return bucket(image_size(query.sample.path), self.spec), query.classes
+        return self.pictures.shape_key(query.sample.path), query.classes
 
     def prepare(self, queries: Sequence[Query]) -> Batch:
-        """`pixels` uint8 (B, 3, H, W) with `mask` (B, H, W), the sources' `size_hw` (B, 2), and `classes`."""
-        resized, sizes = [], []
+        """The pictures as `Pictures.one` makes them, the sources' `size_hw` (B, 2), and `classes`."""
+        pictures, sizes = [], []
         for query in queries:  # one by one, for a whole batch of large pictures takes gigabytes
             image = decode(query.sample.path)
-            resized.append(resize(image, self.spec))
+            pictures.append(self.pictures.one(image))
             sizes.append(image.shape[-2:])
-        pixels, mask = pad(resized, self.spec)
-        return {"pixels": pixels, "mask": mask, "size_hw": torch.tensor(sizes), "classes": common_classes(queries)}
+        return {**together(pictures), "size_hw": torch.tensor(sizes), "classes": common_classes(queries)}
 
     def predict(self, batch: Batch) -> list[Detections]:
         """The boxes above the threshold, one Detections a picture; each query of the network gives one at most."""
-        values = normalise(batch["pixels"], self.spec, self.module.dtype, batch["mask"])
+        inputs = self.pictures.inputs(batch, self.module.dtype)
+        values = inputs["pixel_values"]
+        mask = (
+            inputs["pixel_mask"].bool() if "pixel_mask" in inputs else torch.ones_like(values[:, 0], dtype=torch.bool)
+        )
         texts = self._texts(batch["classes"])
-        words = self._words(batch["classes"], values.device, values.dtype)
-        seen = see(self.module, values, batch["mask"])
-        passes = [self._detect(seen, text, each) for text, each in zip(texts, words, strict=True)]
+        founds = self._find(values, mask, batch["classes"])
+        passes = [_of_classes(found, text) for found, text in zip(founds, texts, strict=True)]
         rows = torch.stack(passes, dim=1)  # (B, passes, queries, 6)
         rows[..., :4] = to_source_xyxy(rows[..., :4], batch["size_hw"].unsqueeze(1))
         rows = rows.cpu()  # the one wait for the device
@@ -136,12 +143,13 @@ class GroundingDino:
         """What the network makes of each pass of the classes on that device, in that dtype."""
         return [read(self.module, text.input_ids.to(device)) for text in self._texts(classes)]
 
-    def _detect(self, seen: Seen, text: TextPass, words: Words) -> Tensor:
-        """float32 (B, queries, 6): cx, cy, w, h from 0 to 1 of the unpadded picture, score, class."""
-        found = find(self.module, seen, words)
-        of_classes = found.logits[:, :, text.class_tokens.to(found.logits.device)].amax(dim=-1)
-        scores, classes = of_classes.float().sigmoid().max(dim=-1)
-        return torch.cat([found.cxcywh.float(), torch.stack([scores, classes + text.first], dim=-1)], dim=-1)
+    def _find(self, values: Tensor, mask: Tensor, classes: Sequence[str]) -> list[Found]:
+        """What the network finds in pixels (B, 3, H, W), in each pass of the classes."""
+        if self.by_library:
+            texts = self._texts(classes)
+            return [find_by_library(self.module, values, mask, text.input_ids.to(values.device)) for text in texts]
+        seen = see(self.module, values, mask)
+        return [find(self.module, seen, words) for words in self._words(classes, values.device, values.dtype)]
 
 
 DETECTORS: dict[str, Callable[[Path, float], Detector]] = {"grounding-dino": GroundingDino, "yolo": Yolo}
@@ -167,6 +175,13 @@ def _text_pass(classes: list[list[int]], first: int) -> TextPass:
     longest = max(map(len, places))
     padded = [own + own[:1] * (longest - len(own)) for own in places]
     return TextPass(torch.tensor([[*ids, SPECIAL_TOKENS[1]]]), torch.tensor(padded), first)
+
+
+def _of_classes(found: Found, text: TextPass) -> Tensor:
+    """float32 (B, queries, 6): cx, cy, w, h from 0 to 1 of the unpadded picture, score, class."""
+    of_classes = found.logits[:, :, text.class_tokens.to(found.logits.device)].amax(dim=-1)
+    scores, classes = of_classes.float().sigmoid().max(dim=-1)
+    return torch.cat([found.cxcywh.float(), torch.stack([scores, classes + text.first], dim=-1)], dim=-1)
 
 
 def _above(rows: Tensor, threshold: float) -> Detections:

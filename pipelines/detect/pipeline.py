@@ -165,8 +165,7 @@ class DetectPipeline:
 
     def _folder(self, role: str, checkpoint: str) -> Path:
         folder = self.runner.keep(partial(checkpoints.resolve, checkpoint))
-        fingerprint = self.runner.keep(partial(checkpoints.fingerprint, folder))
-        self.models[role] = {"checkpoint": checkpoint, "fingerprint": fingerprint}
+        self.models[role] = self.runner.keep(partial(checkpoints.identity, checkpoint, folder))
         return folder
 
     def _announce(self) -> None:

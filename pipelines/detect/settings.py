@@ -33,7 +33,8 @@ class DetectConfig:
     checkpoint: str
     """Folder or hub id of the detector."""
     model: str = "grounding-dino"
-    """`grounding-dino` (any words), or `yolo` (ultralytics; the classes it was trained on)."""
+    """`grounding-dino` (any words; also MM-Grounding-DINO and LLMDet), or `yolo` (ultralytics; the classes that it was
+    trained on)."""
     prompts: str | list[str] | None = None
     """What to count, in Korean or English: one prompt (column `count`), or several (a column each)."""
     prompt_column: str | None = None

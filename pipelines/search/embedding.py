@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from pipelines.core.batch_model import Batch
 from pipelines.core.checkpoints import file_hash
 from pipelines.core.clip import ClipImages
 from pipelines.core.errors import ImageError
-from pipelines.core.preprocess import resize
+from pipelines.core.pictures import together
 from pipelines.search.album import FileState
 from pipelines.search.photos import Details, least_side, read_photo
 
@@ -53,56 +52,57 @@ class PhotoReader:
     """A BatchModel over PhotoFiles. A photo's vector depends on the photo alone, to the last bit.
 
     Matrix products round differently for other shapes; an album that was made in one go and one that was made in pieces
-    would not be equal. So the network always gets as many photos, of which some may be blank.
+    would not be equal. So the network always gets as many photos; the last one fills up what is missing.
     """
 
-    auto_start = CPU_CHUNK  # fewer would be filled up with blank ones
+    auto_start = CPU_CHUNK  # fewer would be filled up
 
     def __init__(self, images: ClipImages, reduced: bool = True) -> None:
         """`reduced`: whether JPEGs are decoded at a reduced size, which changes vectors by less than a thousandth."""
         self.images, self.module = images, images.module
         self.dtypes, self.near_dtypes = images.dtypes, images.near_dtypes
-        self.least = least_side(images.spec) if reduced else None
+        self.least = least_side(images.pictures.spec) if reduced else None
 
     def prepare(self, files: Sequence[PhotoFile]) -> Batch:
-        """`readings`, one a file, and `pixels`, uint8 (B, 3, H, W), of those that are photos to embed."""
-        readings, pixels = [], []
+        """`readings`, one a file, and what `Pictures.one` gives of those that are photos to embed, (B, ...)."""
+        readings, pictures = [], []
         for file in files:
             reading, picture = self._read(file)
             readings.append(reading)
             if picture is not None:
-                pixels.append(picture)
-        return {"readings": readings, "pixels": torch.stack(pixels) if pixels else torch.empty(0)}
+                pictures.append(picture)
+        return {"readings": readings} | (together(pictures) if pictures else {})
 
     def predict(self, batch: Batch) -> list[Reading]:
         """One Reading a file."""
-        vectors = iter(self._vectors(batch["pixels"]))
+        pictures = {name: value for name, value in batch.items() if name != "readings"}
+        vectors = iter(self._vectors(pictures) if pictures else [])
         return [
             reading if reading.details is None else replace(reading, vector=next(vectors))
             for reading in batch["readings"]
         ]
 
-    def _read(self, file: PhotoFile) -> tuple[Reading, Tensor | None]:
-        """What is known without the network, and the pixels for it."""
+    def _read(self, file: PhotoFile) -> tuple[Reading, Batch | None]:
+        """What is known without the network, and the picture for it."""
         # The size and time are those from before, so that a file that changes meanwhile is looked at again.
         state = FileState(file.size, file.mtime_ns, file_hash(file.path).hexdigest())
         if state.hash == file.known_hash:
             return Reading(state), None
         try:
             photo = read_photo(file.path, self.least)
-            pixels = resize(photo.pixels, self.images.spec)
+            picture = self.images.pictures.one(photo.pixels)
         except ImageError as error:
             return Reading(state, refusal=str(error)), None
-        return Reading(state, photo.details, photo.thumbnail), pixels
+        return Reading(state, photo.details, photo.thumbnail), picture
 
-    def _vectors(self, pixels: Tensor) -> Iterable[npt.NDArray[np.float16]]:
-        """float16 (D,) for each of uint8 (B, 3, H, W)."""
-        size = CPU_CHUNK if pixels.device.type == "cpu" else CHUNK
-        for start in range(0, len(pixels), size):
-            chunk = pixels[start : start + size]
-            missing = size - len(chunk)
-            found = self.images.predict({"pixels": F.pad(chunk, (0, 0, 0, 0, 0, 0, 0, missing))})
-            yield from (vector.half().numpy() for vector in found[: len(chunk)])
+    def _vectors(self, pictures: dict[str, Tensor]) -> Iterable[npt.NDArray[np.float16]]:
+        """float16 (D,) for each of B pictures, tensors (B, ...)."""
+        first = next(iter(pictures.values()))
+        size, count = CPU_CHUNK if first.device.type == "cpu" else CHUNK, len(first)
+        for start in range(0, count, size):
+            places = torch.arange(start, start + size, device=first.device).clamp(max=count - 1)
+            found = self.images.predict({name: value[places] for name, value in pictures.items()})
+            yield from (vector.half().numpy() for vector in found[: count - start])
 
 
 def photo_id(path: Path, folder: Path) -> str:

@@ -88,8 +88,13 @@ def read_photo(path: Path, least: int | None) -> Photo:
     return Photo(pixels, details, _jpeg(small))
 
 
-def least_side(spec: PreprocessSpec) -> int | None:
-    """The shorter side in pixels that a photo needs for a network to see the same: twice what it is resized to."""
+def least_side(spec: PreprocessSpec | None) -> int | None:
+    """The shorter side in pixels that a photo needs for a network to see the same: twice what it is resized to.
+
+    None where that is not known: without a spec the checkpoint's own processor decides.
+    """
+    if spec is None:
+        return None
     if isinstance(spec.resize, Squash):
         return 2 * max(spec.resize.size_hw)
     return 2 * spec.resize.shortest if isinstance(spec.resize, ShortestEdge) else None

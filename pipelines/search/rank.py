@@ -50,7 +50,7 @@ def rank(config: SearchConfig) -> Mapping[str, Any]:
     found = most_similar(of_queries, vectors, config.top)
     write_whole(settings.output, _csv(asked, readable, found))
     seconds = time.perf_counter() - started
-    clip = {"checkpoint": config.checkpoint, "fingerprint": checkpoints.fingerprint(folder)}
+    clip = checkpoints.identity(config.checkpoint, folder)
     record = {
         "task": "search",
         "submission": str(settings.output),

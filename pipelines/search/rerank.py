@@ -15,7 +15,7 @@ from transformers import BlipForImageTextRetrieval, BlipProcessor
 from pipelines.core.batch_model import Batch, BatchModel
 from pipelines.core.clip import load_clip
 from pipelines.core.errors import ConfigError
-from pipelines.core.preprocess import PreprocessSpec, normalise, resize, spec_of_processor
+from pipelines.core.pictures import Pictures, pictures_of, together
 from pipelines.core.pretrained import load_network, load_processor
 from pipelines.core.runner import Runner
 from pipelines.search.embedding import photo_path
@@ -60,25 +60,25 @@ class BlipMatcher:
         """Loads a checkpoint folder of BlipForImageTextRetrieval. Raises CheckpointError."""
         self.module = load_network(BlipForImageTextRetrieval, folder, ("blip",))
         processor = load_processor(BlipProcessor, folder)
-        self.spec, self.tokenizer = spec_of_processor(processor.image_processor), processor.tokenizer
+        self.pictures, self.tokenizer = pictures_of(processor.image_processor, folder), processor.tokenizer
         self.longest: int = self.module.config.text_config.max_position_embeddings
 
     def prepare(self, pairs: Sequence[Pair]) -> Batch:
-        """`pixels`, uint8 (B, 3, H, W), `input_ids` and `attention_mask`, int64 (B, L), padded on the right."""
+        """The photos as `Pictures.one` makes them; `input_ids`, `attention_mask`, int64 (B, L), padded on the right."""
         # Padded here, for a tokenizer that pads changes its own state, which several threads must not do at once.
         read = self.tokenizer([pair.text for pair in pairs], truncation=True, max_length=self.longest)["input_ids"]
         tokens = [torch.tensor(ids) for ids in read]
         return {
-            "pixels": _pixels(pairs, self.spec),
+            **_photos(pairs, self.pictures),
             "input_ids": pad_sequence(tokens, batch_first=True, padding_value=self.tokenizer.pad_token_id),
             "attention_mask": pad_sequence([torch.ones_like(ids) for ids in tokens], batch_first=True),
         }
 
     def predict(self, batch: Batch) -> list[float]:
         """One probability a pair."""
-        values = normalise(batch["pixels"], self.spec, next(self.module.parameters()).dtype)
+        inputs = self.pictures.inputs(batch, next(self.module.parameters()).dtype)
         # What forward() of the network does; but that makes a mask on the CPU, wherever the network is.
-        seen = self.module.vision_model(pixel_values=values).last_hidden_state
+        seen = self.module.vision_model(pixel_values=inputs["pixel_values"]).last_hidden_state
         read = self.module.text_encoder(
             input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], encoder_hidden_states=seen
         ).last_hidden_state
@@ -96,16 +96,16 @@ class ClipMatcher:
         self.dtypes, self.near_dtypes = self.images.dtypes, self.images.near_dtypes
 
     def prepare(self, pairs: Sequence[Pair]) -> Batch:
-        """`pixels`, uint8 (B, 3, H, W), the distinct `texts`, and `place`, int64 (B): which of them a pair has."""
+        """The photos as `Pictures.one` makes them, the distinct `texts`, and `place`, int64 (B): which a pair has."""
         distinct = list(dict.fromkeys(pair.text for pair in pairs))
         place = torch.tensor([distinct.index(pair.text) for pair in pairs])
-        return {"pixels": _pixels(pairs, self.images.spec), "place": place, "texts": self.texts.prepare(distinct)}
+        return {**_photos(pairs, self.images.pictures), "place": place, "texts": self.texts.prepare(distinct)}
 
     def predict(self, batch: Batch) -> list[float]:
         """One cosine a pair."""
-        device = batch["pixels"].device
+        device = batch["place"].device
         texts = {name: value.to(device) for name, value in batch["texts"].items()}
-        of_photos = torch.stack(list(self.images.predict({"pixels": batch["pixels"]})))
+        of_photos = torch.stack(list(self.images.predict(batch)))
         of_texts = torch.stack(list(self.texts.predict(texts)))[batch["place"].cpu()]
         return (of_photos * of_texts).sum(-1).tolist()
 
@@ -146,7 +146,7 @@ def say_reranked(found: Reranked, judge: str) -> None:
     print_failures(f"{len(found.failed)} photos could not be judged and come last", found.failed)
 
 
-def _pixels(pairs: Sequence[Pair], spec: PreprocessSpec) -> Tensor:
-    """uint8 (B, 3, H, W), resized; JPEGs are decoded at a reduced size, as for an album."""
-    least = least_side(spec)
-    return torch.stack([resize(read_photo(pair.photo, least).pixels, spec) for pair in pairs])
+def _photos(pairs: Sequence[Pair], pictures: Pictures) -> Batch:
+    """Their photos, tensors (B, ...); JPEGs are decoded at a reduced size, as for an album."""
+    least = least_side(pictures.spec)
+    return together([pictures.one(read_photo(pair.photo, least).pixels) for pair in pairs])

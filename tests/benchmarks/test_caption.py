@@ -19,7 +19,7 @@ def test_both_sides_write_the_same_captions_of_the_same_length():
     ours = caption.Ours(captioner, 2, "fp32")
     plain = caption.Plain(BUNDLED, "cpu", torch.float32)
     assert ours.captions(samples) == plain.captions(PHOTOS, 1, 3) == plain.captions(PHOTOS, 4, 3)
-    tokens = ours.captioner.tokens(ours.captioner.prepare(samples)["pixels"])
+    tokens = ours.captioner.tokens(ours.captioner.prepare(samples))
     assert tokens.shape == (len(PHOTOS), caption.TOKENS)
 
 

@@ -7,7 +7,6 @@ from transformers import BlipForConditionalGeneration
 from pipelines.caption.blip_attention import BeamCache, install
 from pipelines.caption.models import BlipCaptioner
 from pipelines.core.images import Sample
-from pipelines.core.preprocess import normalise
 
 BUNDLED = Path("mini/weights/blip")
 SCENES = [Sample(path.name, path) for path in sorted(Path("samples").glob("*/images/*.jpg"))][::5]
@@ -76,10 +75,8 @@ def test_bundled_samples_have_the_tokens_of_transformers(beams):
     captioner.module.float()
     assert len(SCENES) > 50
     for start in range(0, len(SCENES), 32):
-        pixels = captioner.prepare(SCENES[start : start + 32])["pixels"]
+        batch = captioner.prepare(SCENES[start : start + 32])
         with torch.inference_mode():
-            found = captioner.tokens(pixels)
-            wanted = network.generate(
-                pixel_values=normalise(pixels, captioner.spec, torch.float32), **captioner.settings
-            )
+            found = captioner.tokens(batch)
+            wanted = network.generate(**captioner.pictures.inputs(batch, torch.float32), **captioner.settings)
         assert torch.equal(found, wanted)

@@ -11,7 +11,7 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
 )
 
-from pipelines.caption.models import CAPTIONERS, BlipCaptioner, ChatCaptioner, load_captioner
+from pipelines.caption.models import CAPTIONERS, BlipCaptioner, ChatCaptioner, Said, load_captioner
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.images import Sample
 from pipelines.core.runner import Runner, RunnerConfig
@@ -29,7 +29,7 @@ def runner(batch=4, precision="fp32"):
 
 
 def captions(captioner, samples, **settings):
-    return [outcome.result for outcome in runner(**settings).run(captioner, samples)]
+    return [outcome.result.text for outcome in runner(**settings).run(captioner, samples)]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_only_the_bad_picture_has_no_caption(captioners, photos, tmp_path, name)
     outcomes = list(runner().run(captioners[name], [*photos[:2], broken, *photos[2:]]))
     assert [outcome.item for outcome in outcomes if not outcome.ok] == [broken]
     assert "broken.jpg" in outcomes[2].error
-    good = [outcome.result for outcome in outcomes if outcome.ok]
+    good = [outcome.result.text for outcome in outcomes if outcome.ok]
     assert good == captions(captioners[name], photos)
 
 
@@ -83,7 +83,7 @@ def reference_tokens(folder, path, prompt=None):
 def assert_same_as_transformers(folder, samples, prompt):
     captioner = BlipCaptioner(folder, prompt=prompt or "")
     captioner.module.float()
-    tokens = captioner.tokens(captioner.prepare(samples)["pixels"])
+    tokens = captioner.tokens(captioner.prepare(samples))
     texts = captions(captioner, samples, batch=len(samples))
     for sample, ours, text in zip(samples, tokens, texts, strict=True):
         theirs, wanted = reference_tokens(folder, sample.path, prompt)
@@ -110,7 +110,7 @@ def test_blip_begins_with_its_prompt(blip_folder, photos):
 def test_blip_counts_tokens_as_lavis(blip_folder, photos):
     captioner = BlipCaptioner(blip_folder, prompt="a photo of", min_tokens=9, max_tokens=9)
     captioner.module.float()
-    tokens = captioner.tokens(captioner.prepare(photos)["pixels"])
+    tokens = captioner.tokens(captioner.prepare(photos))
     assert tokens.shape == (len(photos), 9)  # the start token, three of the prompt, five new ones
     assert not (tokens[:, :8] == 3).any()
 
@@ -167,6 +167,71 @@ def test_chat_runs_in_half_precision_only_as_its_weights_were_made(qwen_vl_folde
     shutil.copytree(qwen_vl_folder, tmp_path, dirs_exist_ok=True)
     Qwen2_5_VLForConditionalGeneration.from_pretrained(qwen_vl_folder).half().save_pretrained(tmp_path)
     assert ChatCaptioner(tmp_path).dtypes == {torch.float32, torch.bfloat16, torch.float16}
+
+
+THINKING = {  # how published templates end: Qwen3's, which knows enable_thinking, and one that always begins thoughts
+    "asked not to": "{% if enable_thinking is defined and enable_thinking is false %}<think> </think>{% endif %}",
+    "always": "<think>",
+    "never": "",
+}
+
+
+@pytest.fixture(params=THINKING)
+def thinking(request, qwen_vl_folder, tmp_path):
+    """A chat captioner, of whose answers the network's tokens are given by hand, and how its template ends."""
+    shutil.copytree(qwen_vl_folder, tmp_path, dirs_exist_ok=True)
+    template = tmp_path / "chat_template.jinja"
+    template.write_text(template.read_text() + THINKING[request.param])
+    captioner = ChatCaptioner(tmp_path)
+    captioner.processor.tokenizer.add_tokens(["<think>", "</think>"])
+    return captioner, request.param
+
+
+def answers(captioner, *texts):
+    """What becomes of answers in words of the tokenizer."""
+    tokenizer = captioner.processor.tokenizer
+    rows = [torch.tensor(tokenizer(text)["input_ids"]) for text in texts]
+    captioner.tokens = lambda _: torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    return captioner.predict({})
+
+
+def test_thoughts_never_reach_a_caption(thinking):
+    captioner, ending = thinking
+    assert captioner.question.endswith("</think>") == (ending == "asked not to")
+    before = {"always": "", "never": "<think> ", "asked not to": "<think> "}[ending]
+    answered, cut_off, alone = answers(
+        captioner,
+        f"{before}나무 아래에 </think> 사과 세 개가 <|im_end|>",
+        f"{before}나무 아래에",
+        "</think> 사과 <|im_end|>",
+    )
+    assert (answered, cut_off, alone) == (Said("사과 세 개가"), Said("", cut=True), Said("사과"))
+
+
+def test_a_caption_without_its_end_was_cut_off(qwen_vl_folder):
+    captioner = ChatCaptioner(qwen_vl_folder)
+    assert answers(captioner, "사과 세 개가 <|im_end|>", "사과 세") == [Said("사과 세 개가"), Said("사과 세", cut=True)]
+
+
+@pytest.mark.parametrize(("side", "seen"), [(40, 84 * 84), (100, 84 * 84), (400, 84 * 84), (400, 56 * 56)])
+def test_a_chat_model_sees_no_more_than_max_pixels(qwen_vl_folder, tmp_path, side, seen):
+    path = tmp_path / "photo.png"
+    Image.effect_noise((2 * side, side), 90).convert("RGB").save(path)
+    batch = ChatCaptioner(qwen_vl_folder, max_pixels=seen).prepare([Sample("photo", path)])
+    height, width = (14 * cells for cells in batch["image_grid_thw"][0, 1:].tolist())
+    assert height * width <= seen and (2 * side * side < seen or height * width >= seen / 2)
+    image = Image.open(path)
+    processor = AutoProcessor.from_pretrained(qwen_vl_folder)
+    size = {"shortest_edge": min(56 * 56, seen), "longest_edge": seen}
+    theirs = processor.image_processor(images=[image], size=size, return_tensors="pt")
+    assert torch.equal(batch["image_grid_thw"], theirs["image_grid_thw"])
+    if 2 * side * side <= 2 * seen:  # a larger one is reduced twice
+        assert torch.allclose(batch["pixel_values"], theirs["pixel_values"], atol=1e-6)
+
+
+def test_a_setting_that_a_captioner_has_not_is_refused(blip_folder):
+    with pytest.raises(ConfigError, match=r"settings that blip has \(prompt, .*clean\), found max_pixels"):
+        load_captioner("blip", blip_folder, {"max_pixels": 10_000, "beams": None})
 
 
 def test_settings_left_open_are_the_captioners_own(blip_folder):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from pipelines.caption.models import Said
 from pipelines.caption.pipeline import Caption, CaptionPipeline, translated
 from pipelines.caption.settings import CaptionConfig, samples
 from pipelines.core.batch_model import Outcome
@@ -168,7 +169,7 @@ class Says:
         return {"count": len(samples)}
 
     def predict(self, batch):
-        return [self.text] * batch["count"]
+        return [Said(self.text)] * batch["count"]
 
 
 def test_the_style_reaches_submission_and_record(qwen_vl_folder, photos):

@@ -2,16 +2,16 @@
 
 from hashlib import sha256
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from pipelines.core.checkpoints import fingerprint, resolve
+from pipelines.core.checkpoints import fingerprint, identity, origin, resolve
 from pipelines.core.errors import CheckpointError
+from pipelines.core.hub.download import Hub
 
 
 def checkpoint(folder, **files):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (folder / name.replace("_", ".", 1)).write_text(text)
     return folder
@@ -28,8 +28,8 @@ def test_a_complete_folder_is_itself(tmp_path):
         ({}, "expected a model's config.json"),
         ({"model_safetensors": "w"}, "expected a model's config.json"),
         ({"config_json": "{"}, "is not JSON"),
-        ({"config_json": "{}"}, "expected safetensors weights .* found none"),
-        ({"config_json": "{}", "model_bin": "w"}, "only model.bin, which is not loaded"),
+        ({"config_json": "{}"}, "expected weights .* found none"),
+        ({"config_json": "{}", "model_bin": "w"}, "expected weights .*found none"),
     ],
 )
 def test_what_a_folder_lacks_is_named(tmp_path, files, message):
@@ -60,38 +60,67 @@ def test_a_fingerprint_is_the_same_on_every_python(tmp_path):
     assert fingerprint(folder) == sha256(whole).hexdigest()[:16]
 
 
-class FakeHub:
-    """A hub of `revision -> file names`; `offers` are the converter's pull requests."""
-
-    def __init__(self, folder: Path, revisions: dict, offers=()):
-        self.folder, self.revisions, self.offers = folder, revisions, offers
-
-    def snapshot_download(self, repo_id, *, revision, allow_patterns):
-        if revision not in self.revisions:
-            raise ConnectionError("no route")
-        return str(checkpoint(self.folder / str(revision).replace("/", "_"), **self.revisions[revision]))
-
-    def get_repo_discussions(self, repo_id, *, author, discussion_type):
-        return self.offers
+def test_the_identity_of_a_folder_has_no_revision(tmp_path):
+    folder = checkpoint(tmp_path / "m", config_json="{}", model_safetensors="w")
+    assert identity(str(folder), folder) == {"checkpoint": str(folder), "fingerprint": fingerprint(folder)}
+    snapshot = checkpoint(tmp_path / "models--a--b" / "snapshots" / ("a" * 40), config_json="{}", model_safetensors="w")
+    assert identity(str(snapshot), snapshot).keys() == {"checkpoint", "fingerprint"}
+    assert origin("a/b", snapshot) == {"revision": "main", "sha": "a" * 40}
+    assert origin("a/b@v1", snapshot) == {"revision": "v1", "sha": "a" * 40}
 
 
-COMPLETE = {"config_json": "{}", "model_safetensors": "w"}
+class Remembering:
+    """A client that remembers what it was asked for, and has nothing."""
+
+    def __init__(self):
+        self.asked = []
+
+    def model_info(self, repo_id, *, revision, files_metadata, timeout):
+        assert files_metadata and timeout < 60  # else a network that swallows packets would hold a run for ever
+        self.asked.append((repo_id, revision))
+        raise ConnectionError("no route")
 
 
-@pytest.mark.parametrize("name", ["org/name", "org/name@v2"])
-def test_a_hub_id_becomes_the_folder_of_its_revision(tmp_path, name):
-    revision = "v2" if "@" in name else None
-    assert resolve(name, FakeHub(tmp_path, {revision: COMPLETE})) == tmp_path / str(revision)
+# What is written -> what the hub is asked for, or None for a local path.
+NAMES = {
+    "org/name": ("org/name", None),
+    "gpt2": ("gpt2", None),
+    "org/name@main": ("org/name", None),
+    "org/name@v1.0": ("org/name", "v1.0"),
+    "org/name@v1.0/x": ("org/name", "v1.0/x"),
+    "org/name@refs/pr/45": ("org/name", "refs/pr/45"),
+    "gpt2@refs/pr/45": ("gpt2", "refs/pr/45"),
+    "./name": None,
+    "../org/name@v1": None,
+    "/org/name": None,
+    "/name@refs/pr/45": None,
+    "~/name": None,
+    "a/b/c": None,
+    "a/b/c@v1": None,
+}
 
 
-def test_the_converters_offer_stands_in_for_missing_safetensors(tmp_path):
-    offers = [SimpleNamespace(title="Update README", num=3), SimpleNamespace(title="Adding `safetensors`", num=7)]
-    hub = FakeHub(tmp_path, {None: {"config_json": "{}"}, "refs/pr/7": COMPLETE}, offers)
-    assert resolve("org/name", hub) == tmp_path / "refs_pr_7"
-    with pytest.raises(CheckpointError, match="expected safetensors"):
-        resolve("org/name", FakeHub(tmp_path, {None: {"config_json": "{}"}}))
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_looked_for_on_the_hub(tmp_path, name):
+    client = Remembering()
+    with pytest.raises(CheckpointError, match="could not be had" if NAMES[name] else "found nothing"):
+        resolve(name, Hub(client, tmp_path))
+    assert client.asked == ([NAMES[name]] if NAMES[name] else [])
 
 
-def test_a_hub_out_of_reach_is_one_sentence(tmp_path):
-    with pytest.raises(CheckpointError, match=r"org/name .* hub \(ConnectionError\); give a local folder"):
-        resolve("org/name", FakeHub(tmp_path, {}))
+def test_a_file_is_not_looked_for_on_the_hub(tmp_path, monkeypatch):
+    (tmp_path / "org").mkdir()
+    (tmp_path / "org" / "name").write_text("")
+    monkeypatch.chdir(tmp_path)
+    client = Remembering()
+    with pytest.raises(CheckpointError, match="expected a checkpoint folder at org/name, found a file"):
+        resolve("org/name", Hub(client, tmp_path))
+    assert client.asked == []
+
+
+def test_a_folder_comes_before_the_hub(tmp_path, monkeypatch):
+    checkpoint(tmp_path / "org", config_json="{}", model_safetensors="w")
+    checkpoint(tmp_path / "org" / "name@v1", config_json="{}", model_safetensors="w")
+    monkeypatch.chdir(tmp_path)
+    client = Remembering()
+    assert resolve("org/name@v1", Hub(client, tmp_path)) == Path("org/name@v1") and client.asked == []

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tokenizers import Tokenizer, normalizers
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from pipelines.core.clip import load_clip
@@ -81,6 +82,22 @@ def test_capitals_change_nothing(folder):
     assert torch.equal(small, large)
 
 
+def test_texts_are_split_as_the_published_tokenizer_says(tmp_path, capsys):
+    """As a Korean CLIP's that keeps capitals: transformers 5 takes its vocabulary, and splits as OpenAI's."""
+    tiny.clip(tmp_path)
+    load_clip(tmp_path)
+    assert "tokenizer.json" not in capsys.readouterr().err
+    published = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    published.normalizer = normalizers.NFC()
+    published.save(str(tmp_path / "tokenizer.json"))
+    _, texts = load_clip(tmp_path)
+    assert "texts are split as its tokenizer.json says, not as CLIPTokenizer" in capsys.readouterr().err
+    wanted = published.encode("Two DOGS").ids
+    assert texts.prepare(["Two DOGS"])["input_ids"][0].tolist() == wanted
+    assert wanted != AutoTokenizer.from_pretrained(tmp_path)("Two DOGS")["input_ids"]
+    assert texts.tokenizer.pad_token_id is not None
+
+
 def test_a_text_has_the_same_vector_in_any_batch(folder):
     _, texts = load_clip(folder)
     together, alone = (vectors(texts, TEXTS, batch) for batch in (len(TEXTS), 1))
@@ -92,6 +109,10 @@ def test_both_sides_share_one_network(folder):
     assert images.module is texts.module
 
 
-def test_another_architecture_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="clip or siglip or siglip2"):
-        load_clip(tiny.blip(tmp_path))
+@pytest.mark.parametrize(
+    ("make", "message"), [(tiny.nllb, "features of pictures and of texts"), (tiny.blip, "all weights of BlipModel")]
+)
+def test_another_architecture_is_refused_in_one_sentence(tmp_path, capfd, make, message):
+    with pytest.raises(CheckpointError, match=message):
+        load_clip(make(tmp_path))
+    assert "MISSING" not in capfd.readouterr().err  # transformers' table of all keys

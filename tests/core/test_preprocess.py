@@ -19,7 +19,6 @@ from transformers import (
     ConvNextImageProcessor,
     EfficientNetImageProcessor,
     GroundingDinoImageProcessor,
-    SegformerImageProcessor,
     Siglip2ImageProcessor,
     SiglipImageProcessor,
 )
@@ -287,15 +286,13 @@ def test_boxes_of_a_batch_each_have_their_own_source():
 @pytest.mark.parametrize(
     ("processor", "reason"),
     [
-        (GroundingDinoImageProcessor(), "pad_multiple"),
         (BlipImageProcessor(resample=7), "one of bilinear, .* found 7"),
         (BlipImageProcessor(size={"max_height": 30, "max_width": 30}), "max_height"),
         (Siglip2ImageProcessor(), "height and width or of a shortest edge, found {}"),  # cuts into patches
-        (SegformerImageProcessor(do_reduce_labels=True), "do_reduce_labels"),
         (ConvNextImageProcessor(size={"shortest_edge": 224}), "something else"),  # resizes by crop_pct, then crops
         (EfficientNetImageProcessor(rescale_offset=True, resample=3), "something else"),  # shifts after rescaling
     ],
-    ids=["pads", "resample", "size", "no size", "flag", "other shape", "other values"],
+    ids=["resample", "size", "no size", "other shape", "other values"],
 )
 def test_processors_that_do_more_are_refused(processor, reason):
     with pytest.raises(CheckpointError, match=rf"{type(processor).__name__}.*{reason}"):

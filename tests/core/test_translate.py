@@ -1,15 +1,23 @@
+import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.nn.functional import pad
-from transformers import GenerationConfig, M2M100ForConditionalGeneration, NllbTokenizer
+from transformers import (
+    AutoTokenizer,
+    GenerationConfig,
+    M2M100ForConditionalGeneration,
+    MarianMTModel,
+    NllbTokenizer,
+)
 
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.images import read_table
 from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.core.translate import Translator, language_id, rules_of
+from pipelines.core.translate import Translator, language_codes, rules_of
 from tests import tiny
 
 TEXTS = ["a dog", "three red cats and two green cars under the apples", "a photo of a dog", "one", "two cats on cars"]
@@ -121,14 +129,39 @@ def test_an_unknown_language_names_the_nearest(folder, source, target):
 
 
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match=r"architecture m2m_100 in .*, found blip"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"AutoModelForSeq2SeqLM needs .*BlipConfig'> for this kind of AutoModel: AutoModelForSeq2SeqLM.$",
+    ):
         Translator(tiny.blip(tmp_path), "eng_Latn", "kor_Hang")
 
 
 def test_m2m100_codes_come_from_its_tokenizers_table():
-    assert language_id(SimpleNamespace(lang_code_to_id={"en": 7, "ko": 8}), "ko", Path("m2m100")) == 8
+    assert language_codes(SimpleNamespace(lang_code_to_id={"en": 7, "ko": 8})) == {"en": 7, "ko": 8}
 
 
-def test_a_tokenizer_without_languages_is_refused():
-    with pytest.raises(CheckpointError, match="language codes in plain, found none"):
-        language_id(SimpleNamespace(all_special_tokens=["<s>"]), "ko", Path("plain"))
+@pytest.fixture(scope="module")
+def marian_folder(tmp_path_factory):
+    return tiny.marian(tmp_path_factory.mktemp("marian"))
+
+
+def test_any_other_translator_gives_what_transformers_gives(marian_folder, capsys):
+    translator = Translator(marian_folder, "eng_Latn", "kor_Hang", beams=2, max_tokens=9)
+    assert "translates by transformers' own search, which is slower" in capsys.readouterr().err
+    ours = translations(translator, TEXTS, batch=5)
+    tokenizer = AutoTokenizer.from_pretrained(marian_folder)
+    model = MarianMTModel.from_pretrained(marian_folder, dtype=torch.float32).eval()
+    for text, found in zip(TEXTS, ours, strict=True):
+        tokens = model.generate(**tokenizer(text, return_tensors="pt"), num_beams=2, max_new_tokens=9, do_sample=False)
+        assert found == tokenizer.decode(tokens[0], skip_special_tokens=True).strip()
+    assert len(set(ours)) > 1
+    assert translations(translator, TEXTS, batch=1) == ours
+
+
+def test_a_translator_of_several_languages_is_told_which(marian_folder, tmp_path):
+    shutil.copytree(marian_folder, tmp_path, dirs_exist_ok=True)
+    words = json.loads((tmp_path / "vocab.json").read_text())
+    words[">>kor<<"] = words.pop(next(word for word in words if word.endswith("x") or len(word) == 1))
+    (tmp_path / "vocab.json").write_text(json.dumps(words))
+    translator = Translator(tmp_path, "eng_Latn", "kor_Hang")
+    assert translator.prepare(["a dog"])["input_ids"][0, 0] == words[">>kor<<"]

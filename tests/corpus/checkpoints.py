@@ -149,7 +149,7 @@ CHECKPOINTS: dict[str, Odd] = {
     ),
     "more layers than the weights": Odd(config(lambda it: it["vision_config"].update(num_hidden_layers=9)), "missing"),
     # Weights
-    "no weights": Odd(without("model.safetensors"), "expected safetensors weights .* found none"),
+    "no weights": Odd(without("model.safetensors"), "expected weights .* found none"),
     "empty weights": Odd(written("model.safetensors", b""), DOES_NOT_LOAD),
     "weights cut at 10 %": Odd(cut(0.1), DOES_NOT_LOAD),
     "weights cut at 99 %": Odd(cut(0.99), DOES_NOT_LOAD),
@@ -177,7 +177,7 @@ CHECKPOINTS: dict[str, Odd] = {
     "NaN in the weights": Odd(spoiled(float("nan")), r"found NaN or infinity in vision_model\.post_layernorm\.weight"),
     "infinity in the weights": Odd(spoiled(float("-inf")), "found NaN or infinity"),
     # What would run code
-    "a pickle only": Odd(pickled, "only pytorch_model.bin, which is not loaded"),
+    "a pickle that would run code": Odd(pickled, DOES_NOT_LOAD),
     "a pickle beside the weights": Odd(pickled_beside),
     "a pickle called safetensors": Odd(
         lambda folder: (pickled(folder), (folder / "pytorch_model.bin").rename(folder / "model.safetensors")),

@@ -32,7 +32,7 @@ def test_the_bundled_models_are_shown_unless_others_are_asked_for(monkeypatch):
 
 def test_an_unknown_profile_is_refused_with_those_there_are(monkeypatch):
     monkeypatch.setenv("PROFILE", "large")
-    with pytest.raises(ConfigError, match="expected a PROFILE among mini, base, found 'large'"):
+    with pytest.raises(ConfigError, match="expected a PROFILE among mini, base, gpu, found 'large'"):
         demo_config()
 
 

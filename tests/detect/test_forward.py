@@ -2,21 +2,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoTokenizer, GroundingDinoForObjectDetection
+from transformers import AutoModelForZeroShotObjectDetection, AutoTokenizer
 
-from pipelines.detect.forward import FASTER, Found, find, make_faster, read, see
+from pipelines.detect.forward import FASTER, Dino, Found, find, make_faster, read, see
 
 MINI = Path(__file__).parents[2] / "mini/weights/grounding-dino"
 PROMPTS = ["dog.", "dog. cat. red car."]
 
 
 @pytest.fixture(scope="module")
-def folders(dino_folder) -> dict[str, Path]:
-    return {"random": dino_folder, "trained": MINI}
+def folders(dino_folder, mm_folder) -> dict[str, Path]:
+    return {"random": dino_folder, "mm": mm_folder, "trained": MINI}
 
 
-def loaded(folder: Path) -> GroundingDinoForObjectDetection:
-    return GroundingDinoForObjectDetection.from_pretrained(folder, dtype=torch.float32).eval()
+def loaded(folder: Path) -> Dino:
+    return AutoModelForZeroShotObjectDetection.from_pretrained(folder, dtype=torch.float32).eval()
 
 
 def pictures(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -27,7 +27,7 @@ def pictures(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     return values * mask[:, None], mask
 
 
-@pytest.mark.parametrize("checkpoint", ["random", "trained"])
+@pytest.mark.parametrize("checkpoint", ["random", "mm", "trained"])
 @pytest.mark.parametrize("prompt", PROMPTS)
 @pytest.mark.parametrize("size_hw", [(160, 160), (128, 192)])
 @torch.inference_mode()

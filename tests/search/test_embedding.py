@@ -86,9 +86,9 @@ class Fake:
 @pytest.mark.parametrize("count", [0, 1, CHUNK, CHUNK + 1])
 def test_a_network_always_gets_the_same_shape(siglip_folder, device, size, count):
     images, fake = load_clip(siglip_folder)[0], Fake()
-    fake.spec = images.spec
+    fake.pictures = images.pictures
     pixels = torch.zeros(count, 3, 8, 8, dtype=torch.uint8, device=device)
-    assert len(list(PhotoReader(fake)._vectors(pixels))) == count
+    assert len(list(PhotoReader(fake)._vectors({"pixels": pixels}))) == count
     assert set(fake.shapes) <= {(size, 3, 8, 8)}
 
 
