@@ -19,20 +19,14 @@ from pipelines.core.checkpoints import file_hash, resolve, weights_of
 from pipelines.core.errors import CheckpointError
 from pipelines.core.preprocess import PreprocessSpec, spec_of_timm
 
-TWINS: Mapping[tuple[object, object], str] = {
-    ("dinov2", 384): "timm/vit_small_patch14_dinov2.lvd142m",
-    ("dinov2", 768): "timm/vit_base_patch14_dinov2.lvd142m",
-    ("dinov2", 1024): "timm/vit_large_patch14_dinov2.lvd142m",
-    ("dinov2", 1536): "timm/vit_giant_patch14_dinov2.lvd142m",
-    ("dinov2_with_registers", 384): "timm/vit_small_patch14_reg4_dinov2.lvd142m",
-    ("dinov2_with_registers", 768): "timm/vit_base_patch14_reg4_dinov2.lvd142m",
-    ("dinov2_with_registers", 1024): "timm/vit_large_patch14_reg4_dinov2.lvd142m",
-    ("dinov2_with_registers", 1536): "timm/vit_giant_patch14_reg4_dinov2.lvd142m",
-    ("dinov3_vit", 384): "timm/vit_small_patch16_dinov3.lvd1689m",
-    ("dinov3_vit", 768): "timm/vit_base_patch16_dinov3.lvd1689m",
-    ("dinov3_vit", 1024): "timm/vit_large_patch16_dinov3.lvd1689m",
+SIZES = {384: "small", 768: "base", 1024: "large", 1536: "giant"}
+"""By the width of a ViT: what timm calls it."""
+TWINS = {
+    "dinov2": "vit_{}_patch14_dinov2.lvd142m",
+    "dinov2_with_registers": "vit_{}_patch14_reg4_dinov2.lvd142m",
+    "dinov3_vit": "vit_{}_patch16_dinov3.lvd1689m",
 }
-"""By model_type and hidden_size of checkpoints in transformers' own format, such as facebook/dinov2-small: timm's."""
+"""By the model_type of checkpoints in transformers' own format (of DINO's authors): timm's name of the same weights."""
 
 
 @dataclass(frozen=True)
@@ -162,15 +156,21 @@ def _source(checkpoint: str, name: str | None) -> tuple[Path, Mapping[str, Any]]
     folder = resolve(checkpoint)
     config: Mapping[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if name is None and not isinstance(config.get("architecture"), str):
-        plain = not config.get("use_gated_mlp")  # as DINOv3's S+ has, which is as wide as S
-        twin = TWINS.get((config.get("model_type"), config.get("hidden_size"))) if plain else None
-        advice = f"take {twin}, which is the same network for timm" if twin else "name a timm checkpoint"
+        twin = _twin(config)
+        advice = f"take timm/{twin}, which is the same network for timm" if twin else "name a timm checkpoint"
         raise CheckpointError(
             f"expected timm's `architecture` in {folder / 'config.json'}, found none; {advice}, or the network as "
             "`backbone`"
         )
     weights = folder / "model.safetensors"
     return weights if weights.is_file() else weights_of(folder)[0], config
+
+
+def _twin(config: Mapping[str, Any]) -> str | None:
+    """timm's name of the network that a config.json of transformers' describes, where there is one."""
+    pattern, size = TWINS.get(str(config.get("model_type"))), SIZES.get(config.get("hidden_size", 0))
+    gated = config.get("use_gated_mlp")  # as DINOv3's S+ has, which is as wide as S
+    return pattern.format(size) if pattern and size and not gated else None
 
 
 def _spec(
