@@ -64,7 +64,7 @@ demo: setup ## the pages in the browser: captions, counts, heatmaps, photo searc
 evaluate: setup ## score submissions/*.csv against the samples' truth
 	$(RUN) evaluate --config $(CONFIGS)/evaluate.yaml
 
-models-page: setup ## write docs/models.md of pipelines/core/catalogue.yaml
+models-page: setup ## write docs/models.md of pipelines/core/networks/catalogue.yaml
 	$(RUN) models --markdown > docs/models.md.new && mv docs/models.md.new docs/models.md
 
 test: setup ## run the tests
@@ -88,6 +88,7 @@ check: lint types test ## what has to be green: format, lint, types, tests
 lint: setup
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/lint-imports
 
 types: setup
 	$(BIN)/mypy

@@ -26,12 +26,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipelines.search.album import About, Album, make_album, open_album, photo_schema
-from pipelines.search.approximate import make_index, wants_index
-from pipelines.search.filters import parse
-from pipelines.search.filters_sql import to_sql
-from pipelines.search.indexing import MOST_AT_ONCE
-from pipelines.search.nearest import EXACT, FEW, nearest
+from pipelines.search.album.album import About, Album, make_album, open_album, photo_schema
+from pipelines.search.album.approximate import make_index, wants_index
+from pipelines.search.album.indexing import MOST_AT_ONCE
+from pipelines.search.album.nearest import EXACT, FEW, nearest
+from pipelines.search.where.filters import parse
+from pipelines.search.where.filters_sql import to_sql
 
 RESULTS = Path(__file__).parent / "results/album.json"
 WIDTH, CENTRES, NOISE = 512, 10_000, 0.7

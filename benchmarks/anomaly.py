@@ -27,17 +27,17 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmarks.rows import Row, Timed, peak_memory, race, rest, this_device, write
-from pipelines.anomaly.backbone import Backbone, load_backbone
-from pipelines.anomaly.coreset import PROJECTED, coreset, project
-from pipelines.anomaly.heatmap import smooth
-from pipelines.anomaly.methods import FitConfig
-from pipelines.anomaly.models import Anomaly, AnomalyDetector, Fitted, PatchExtractor
-from pipelines.anomaly.patchcore import CANDIDATES, NearestPatches, PatchCore
+from pipelines.anomaly.maps.heatmap import smooth
+from pipelines.anomaly.models.detector import Anomaly, AnomalyDetector, Fitted, PatchExtractor
+from pipelines.anomaly.models.features.backbone import Backbone, load_backbone
+from pipelines.anomaly.models.patchcore.coreset import PROJECTED, coreset, project
+from pipelines.anomaly.models.patchcore.model import CANDIDATES, NearestPatches, PatchCore
 from pipelines.anomaly.pipeline import AnomalyPipeline
-from pipelines.anomaly.settings import AnomalyConfig
+from pipelines.anomaly.settings import AnomalyConfig, FitConfig
 from pipelines.core.config import DataConfig
-from pipelines.core.images import Sample
-from pipelines.core.runner import Runner, RunnerConfig
+from pipelines.core.images.samples import Sample
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
 
 NORMALS, TESTS = "train/good", "test/good"
 LAYERS = ["layer2", "layer3"]  # strides 8 and 16

@@ -20,10 +20,11 @@ from transformers import BlipForConditionalGeneration, BlipProcessor
 from benchmarks import rows
 from benchmarks.indexing import draw_photos
 from benchmarks.rows import DTYPES, Precision, named
-from pipelines.caption.models import BlipCaptioner
-from pipelines.core.batch_model import BatchModel
-from pipelines.core.images import Sample, list_images
-from pipelines.core.runner import Runner, RunnerConfig
+from pipelines.caption.models.blip import BlipCaptioner
+from pipelines.core.images.samples import Sample, list_images
+from pipelines.core.running.batch_model import BatchModel
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
 from tests import full_size
 
 TOKENS = 20

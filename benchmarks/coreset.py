@@ -16,7 +16,7 @@ import torch
 from anomalib.models.components import KCenterGreedy
 from torch import Tensor
 
-from pipelines.anomaly.coreset import PROJECTED, select
+from pipelines.anomaly.models.patchcore.coreset import PROJECTED, select
 
 RESULTS = Path(__file__).parent / "results/coreset.json"
 PATCHES_AN_IMAGE = 1024  # stride 8 at 256 pixels

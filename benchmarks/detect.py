@@ -19,12 +19,13 @@ from transformers import GroundingDinoForObjectDetection, GroundingDinoImageProc
 
 from benchmarks import rows
 from benchmarks.indexing import draw_photos
-from pipelines.core.batch_model import BatchModel
-from pipelines.core.images import Sample, list_images
-from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.detect.counting import count, suppress
-from pipelines.detect.detections import Detections, Query
-from pipelines.detect.models import GroundingDino
+from pipelines.core.images.samples import Sample, list_images
+from pipelines.core.running.batch_model import BatchModel
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.detect.boxes.counting import count, suppress
+from pipelines.detect.boxes.detections import Detections, Query
+from pipelines.detect.models.grounding_dino.model import GroundingDino
 from tests import full_size
 
 NOUNS = ["dog", "cat", "person", "car", "photo"]

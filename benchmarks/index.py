@@ -26,11 +26,12 @@ from transformers import AutoModel, AutoProcessor, CLIPConfig, CLIPImageProcesso
 from benchmarks import rows
 from benchmarks.indexing import draw_photos
 from benchmarks.rows import DTYPES, Precision, named
-from pipelines.core.batch_model import BatchModel, Outcome
-from pipelines.core.clip import load_clip
-from pipelines.core.images import list_images
-from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.search.indexing import index
+from pipelines.core.images.samples import list_images
+from pipelines.core.networks.clip import load_clip
+from pipelines.core.running.batch_model import BatchModel, Outcome
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.search.album.indexing import index
 from pipelines.search.settings import SearchConfig
 
 MINI = Path("mini/weights/clip")

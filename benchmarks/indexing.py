@@ -26,14 +26,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoModel, AutoProcessor
 
-from pipelines.core.checkpoints import file_hash
-from pipelines.core.clip import ClipImages, load_clip
-from pipelines.core.decode import opened
-from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.search.album import About, Album, make_album
-from pipelines.search.embedding import PhotoFile, PhotoReader
-from pipelines.search.indexing import MOST_AT_ONCE, Report, add, find_files, photo_row
-from pipelines.search.photos import read_photo
+from pipelines.core.images.decode import opened
+from pipelines.core.networks.checkpoints import file_hash
+from pipelines.core.networks.clip import ClipImages, load_clip
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.search.album.album import About, Album, make_album
+from pipelines.search.album.embedding import PhotoFile, PhotoReader
+from pipelines.search.album.indexing import MOST_AT_ONCE, Report, add, find_files, photo_row
+from pipelines.search.album.photos import read_photo
 
 RESULTS = Path(__file__).parent / "results/indexing.json"
 CHECKPOINT = Path("mini/weights/clip")

@@ -17,8 +17,8 @@ from typing import Any, Generic, Literal
 
 import torch
 
-from pipelines.core.batch_model import Batch, BatchModel, Item, Result
-from pipelines.core.batches import AUTO_START
+from pipelines.core.running.batch_model import Batch, BatchModel, Item, Result
+from pipelines.core.running.batches import AUTO_START
 
 RESULTS = Path(__file__).parent / "results"
 AGREE = 0.1

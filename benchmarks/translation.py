@@ -21,11 +21,12 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from benchmarks import rows
 from mini import world
 from pipelines.caption.pipeline import translated
-from pipelines.core.batch_model import BatchModel, Outcome
-from pipelines.core.batches import AUTO_MOST
-from pipelines.core.images import Sample
-from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.core.translate import Translator
+from pipelines.core.images.samples import Sample
+from pipelines.core.networks.translate import Translator
+from pipelines.core.running.batch_model import BatchModel, Outcome
+from pipelines.core.running.batches import AUTO_MOST
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
 from tests import full_size
 
 BUNDLED = Path("mini/weights/nllb")

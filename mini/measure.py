@@ -21,7 +21,7 @@ from mini.draw_textures import save
 from mini.textures import DEFECTS, TEXTURES, defect, texture
 from mini.train_translator import ENGLISH, KOREAN, PARTICLES, in_digits, sentence_pair, with_particle
 from mini.world import ENGLISH_NUMERALS, KINDS, Scene, korean_sentence, scene, sentence
-from pipelines.anomaly.heatmap import smooth
+from pipelines.anomaly.maps.heatmap import smooth
 from pipelines.anomaly.pipeline import AnomalyPipeline
 from pipelines.anomaly.settings import AnomalyConfig
 from pipelines.anomaly.settings import samples as anomaly_samples
@@ -29,8 +29,9 @@ from pipelines.caption.pipeline import Caption, CaptionPipeline
 from pipelines.caption.settings import CaptionConfig
 from pipelines.caption.settings import samples as caption_samples
 from pipelines.core.config import load_config
-from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.core.translate import Translator
+from pipelines.core.networks.translate import Translator
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
 from pipelines.detect.pipeline import DetectPipeline
 from pipelines.detect.settings import DetectConfig
 from pipelines.detect.settings import samples as detect_samples

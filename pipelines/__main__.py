@@ -4,124 +4,11 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pipelines.core.errors import StoppedError, SuiteError
-from pipelines.task import Task
-
-
-def _caption() -> Task:
-    from pipelines.caption.settings import CaptionConfig, fields, samples
-
-    def pipeline(config: CaptionConfig, runner: Any) -> Any:  # noqa: ANN401 - its libraries are imported with the models
-        from pipelines.caption.pipeline import CaptionPipeline
-
-        return CaptionPipeline(config, runner)
-
-    return Task(CaptionConfig, pipeline, samples, fields)
-
-
-def _detect() -> Task:
-    from pipelines.detect.settings import DetectConfig, fields, samples
-
-    def pipeline(config: DetectConfig, runner: Any) -> Any:  # noqa: ANN401 - its libraries are imported with the models
-        from pipelines.detect.pipeline import DetectPipeline
-
-        return DetectPipeline(config, runner)
-
-    return Task(DetectConfig, pipeline, samples, fields)
-
-
-def _anomaly() -> Task:
-    from pipelines.anomaly.settings import AnomalyConfig, fields, samples
-
-    def pipeline(config: AnomalyConfig, runner: Any) -> Any:  # noqa: ANN401 - its libraries are imported with the models
-        from pipelines.anomaly.pipeline import AnomalyPipeline
-
-        return AnomalyPipeline(config, runner)
-
-    return Task(AnomalyConfig, pipeline, samples, fields)
-
-
-def _classify() -> Task:
-    from pipelines.classify.settings import ClassifyConfig, fields, samples
-
-    def pipeline(config: ClassifyConfig, runner: Any) -> Any:  # noqa: ANN401 - its libraries are imported with the models
-        from pipelines.classify.pipeline import ClassifyPipeline
-
-        return ClassifyPipeline(config, runner)
-
-    return Task(ClassifyConfig, pipeline, samples, fields)
-
-
-TASKS: dict[str, tuple[Callable[[], Task], str]] = {
-    "caption": (_caption, "captions photos: BLIP, then Korean translation"),
-    "detect": (_detect, "finds and counts what a text prompt names: Grounding DINO"),
-    "anomaly": (_anomaly, "scores photos against normal ones: PatchCore"),
-    "classify": (_classify, "gives photos one of the classes that you name: CLIP"),
-}
-
-
-def _caption_scoring() -> tuple[Any, Any]:
-    from pipelines.caption.evaluate import CaptionScoring, evaluate
-
-    return CaptionScoring, evaluate
-
-
-def _detect_scoring() -> tuple[Any, Any]:
-    from pipelines.detect.evaluate import DetectScoring, evaluate
-
-    return DetectScoring, evaluate
-
-
-def _anomaly_scoring() -> tuple[Any, Any]:
-    from pipelines.anomaly.evaluate import AnomalyScoring, evaluate
-
-    return AnomalyScoring, evaluate
-
-
-def _search_scoring() -> tuple[Any, Any]:
-    from pipelines.search.evaluate import SearchScoring, evaluate
-
-    return SearchScoring, evaluate
-
-
-def _classify_scoring() -> tuple[Any, Any]:
-    from pipelines.classify.evaluate import ClassifyScoring, evaluate
-
-    return ClassifyScoring, evaluate
-
-
-EVALUATIONS: dict[str, Callable[[], tuple[Any, Any]]] = {
-    "caption": _caption_scoring,
-    "detect": _detect_scoring,
-    "anomaly": _anomaly_scoring,
-    "search": _search_scoring,
-    "classify": _classify_scoring,
-}
-
-
-def _detect_calibration() -> tuple[Sequence[Any], Any]:
-    from pipelines.detect.calibrate import DetectCalibration, calibrate
-    from pipelines.detect.settings import DetectConfig
-
-    return (DetectConfig, DetectCalibration), calibrate
-
-
-def _anomaly_calibration() -> tuple[Sequence[Any], Any]:
-    from pipelines.anomaly.calibrate import AnomalyCalibration, calibrate
-    from pipelines.anomaly.settings import AnomalyConfig
-
-    return (AnomalyConfig, AnomalyCalibration), calibrate
-
-
-CALIBRATIONS: dict[str, Callable[[], tuple[Sequence[Any], Any]]] = {
-    "detect": _detect_calibration,
-    "anomaly": _anomaly_calibration,
-}
-"""Settings classes, which all give flags, and a function of one of each; --config is read for the task's own class."""
+from pipelines.tasks import CALIBRATIONS, EVALUATIONS, TASKS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -168,9 +55,8 @@ def _dispatch(words: list[str]) -> int:
 
 def _run(task: str, words: list[str]) -> int:
     started = time.monotonic()  # before torch is imported: a deadline is for all of it
-    from pipelines.command import run_task
     from pipelines.core.config import add_flags, given_flags, load_config
-    from pipelines.core.stopping import Stop, seconds_of
+    from pipelines.core.running.stopping import Stop, seconds_of
 
     if words[:1] == ["calibrate"] and task in CALIBRATIONS:
         return _calibrate(task, words[1:])
@@ -186,6 +72,8 @@ def _run(task: str, words: list[str]) -> int:
     config = load_config(arguments.config, of_task.config, given_flags(arguments))
     deadline = config.runner.deadline
     stop = Stop(None if deadline is None else seconds_of(deadline), started)
+    from pipelines.runs.run import run_task  # torch, which takes seconds: --help and a wrong flag do without
+
     try:
         run_task(task, of_task, config, fresh=arguments.fresh, stop=stop)
     except StoppedError as error:
@@ -219,21 +107,21 @@ def _calibrate(task: str, words: list[str]) -> int:
 
 
 def _doctor(words: list[str]) -> int:
-    from pipelines.doctor import main
+    from pipelines.runs.doctor import main
 
     return main(words, TASKS)
 
 
 def _models(words: list[str]) -> int:
-    from pipelines.models import main
+    from pipelines.runs.models import main
 
     return main(words)
 
 
 def _evaluate(words: list[str]) -> int:
     from pipelines.core.config import add_flags, given_flags, load_config
-    from pipelines.evaluation import TRACKING, evaluate_all, evaluate_task
-    from pipelines.tracking import Tracking
+    from pipelines.runs.evaluation import TRACKING, evaluate_all, evaluate_task
+    from pipelines.runs.tracking import Tracking
 
     parser = argparse.ArgumentParser(prog="python -m pipelines evaluate", allow_abbrev=False)
     parser.add_argument("--config", type=Path, help="settings file (YAML) with a part for each task")
@@ -265,9 +153,10 @@ def _search(words: list[str]) -> int:
     if words[:1] == ["classify"]:
         folder = ["--images"] if words[1:] and not words[1].startswith("-") else []
         return _run("classify", folder + words[1:])
+    from pipelines.runs.history import note_run
     from pipelines.search.command import main
 
-    return main(words)
+    return main(words, note_run)
 
 
 def _enrich(words: list[str]) -> int:
@@ -277,13 +166,13 @@ def _enrich(words: list[str]) -> int:
 
 
 def _compare(words: list[str]) -> int:
-    from pipelines.compare import main
+    from pipelines.runs.compare import main
 
     return main(words, EVALUATIONS)
 
 
 def _history(words: list[str]) -> int:
-    from pipelines.history import main
+    from pipelines.runs.history import main
 
     return main(words, list(EVALUATIONS))
 

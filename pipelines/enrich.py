@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.caption.settings import CaptionConfig
-from pipelines.core.batch_model import Outcome
 from pipelines.core.config import add_flags, given_flags, load_config
-from pipelines.core.images import Sample
-from pipelines.core.lexicon import clean
-from pipelines.core.runner import Runner
-from pipelines.core.stopping import Stop, seconds_of
+from pipelines.core.images.samples import Sample
+from pipelines.core.running.batch_model import Outcome
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.stopping import Stop, seconds_of
+from pipelines.core.table import print_failures
+from pipelines.core.words.lexicon import clean
 from pipelines.detect.settings import DetectConfig, run_prompts
-from pipelines.search.album import Album, Row, writing
-from pipelines.search.place import Place
+from pipelines.search.album.album import Album, Row, writing
+from pipelines.search.album.place import Place
 from pipelines.search.settings import EnrichConfig, SearchConfig
-from pipelines.table import print_failures
 
 if TYPE_CHECKING:  # they import transformers, which is only needed where there is something to do
     from pipelines.caption.pipeline import CaptionPipeline
@@ -74,8 +74,8 @@ def enrich(config: SearchConfig, again: bool = False, runner: Runner | None = No
     """
     from pipelines.caption.pipeline import CaptionPipeline
     from pipelines.detect.pipeline import DetectPipeline
-    from pipelines.search.asking import find_album
-    from pipelines.search.captions import index_captions
+    from pipelines.search.album.captions import index_captions
+    from pipelines.search.query.asking import find_album
 
     runner = runner or Runner(config.runner)
     album, wanted = find_album(config), config.enrich
@@ -109,7 +109,7 @@ def unchanged(album: Album) -> tuple[list[Sample], dict[str, str]]:
 
     A caption of what a file is now would not be one of what is searched. Raises InputError for a folder without images.
     """
-    from pipelines.search.indexing import find_files
+    from pipelines.search.album.indexing import find_files
 
     files = {file.id: file for file in find_files(Path(album.about.folder))[0]}
     samples, changed = [], {}

@@ -306,9 +306,9 @@ def _lines(path: Path) -> int:
 
 def complaints(task: str, submission: Path) -> list[str]:
     """What the doctor says is wrong with a submission for the bundled sample."""
-    from pipelines.__main__ import TASKS as KINDS
     from pipelines.core.config import load_config
     from pipelines.core.doctor import check_submission
+    from pipelines.tasks import TASKS as KINDS
 
     of_task = KINDS[task][0]()
     config = load_config(Path(f"configs/mini/{task}.yaml"), of_task.config, {})
@@ -387,9 +387,13 @@ def copies(task: str, images: Path, count: int) -> None:
         shutil.copyfile(sources[number % len(sources)], images / f"{number:05}.jpg")
 
 
+MODELS = ("caption.models.blip", "detect.models.grounding_dino.model", "anomaly.models.patchcore.model")
+"""What those tasks import when they load their models."""
+
+
 def prepare() -> None:
     """Imports what the children need, and makes sure that it is safe to fork."""
-    for name in ("command", "doctor", *(f"{task}.pipeline" for task in TASKS)):
+    for name in ("runs.run", "runs.examine", *MODELS, *(f"{task}.pipeline" for task in TASKS)):
         import_module(f"pipelines.{name}")
     if threading.active_count() > 1:
         raise RuntimeError("an import has started threads, so that forks are not safe")

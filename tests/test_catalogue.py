@@ -11,10 +11,10 @@ import torch
 import transformers
 
 from pipelines.caption.models import CAPTIONERS
-from pipelines.core.catalogue import BYTES, TASKS, Entry, catalogue, known_ids, memory, read_catalogue
 from pipelines.core.errors import ConfigError
+from pipelines.core.networks.catalogue import BYTES, TASKS, Entry, catalogue, known_ids, memory, read_catalogue
 from pipelines.detect.models import DETECTORS
-from pipelines.search.rerank import RERANKERS
+from pipelines.search.query.rerank import RERANKERS
 
 ROOT = Path(__file__).parents[1]
 ENTRIES = catalogue().entries
@@ -153,7 +153,6 @@ def test_a_file_that_is_no_catalogue(tmp_path, text):
 
 
 def test_the_known_ids_are_had_without_a_model_library():
-    code = (
-        "import sys; from pipelines.core.catalogue import known_ids; assert known_ids(); print('torch' in sys.modules)"
-    )
+    what = "from pipelines.core.networks.catalogue import known_ids; assert known_ids()"
+    code = f"import sys; {what}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stdout == "False\n"

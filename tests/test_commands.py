@@ -3,12 +3,15 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from pipelines.__main__ import main
+from pipelines.tasks import TASKS
 
 QUIET = ["--progress", "false", "--device", "cpu"]
 SAMPLES = {
@@ -242,3 +245,26 @@ def test_a_grey_picture_is_as_good_as_any(photos):
     Image.open(path).convert("L").save(path)
     assert main(words("caption", photos["caption"])) == 0
     assert all(row["caption"] for row in rows(photos["caption"], "caption"))
+
+
+@pytest.mark.parametrize(
+    "words", ["--help", "doctor --help", "doctor detect --help", "search --help", "history --help"]
+)
+def test_help_imports_no_model_library(words):
+    assert _imported(words) == []
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_tasks_help_imports_no_model_library(task):
+    assert _imported(f"{task} --help") == []
+
+
+def _imported(words):
+    """Those of the libraries that take seconds which a command imports, in a process of its own."""
+    code = (
+        "import sys; from pipelines.__main__ import main\n"
+        f"try: main({words.split()!r})\nexcept SystemExit: pass\n"
+        "print(*sorted({'torch', 'transformers', 'timm', 'cv2'} & sys.modules.keys()), file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return ended.stderr.split()

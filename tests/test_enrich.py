@@ -9,9 +9,9 @@ import pytest
 
 from pipelines import enrich
 from pipelines.__main__ import main
-from pipelines.core.batch_model import Outcome
-from pipelines.core.images import Sample
-from pipelines.search.album import open_album
+from pipelines.core.images.samples import Sample
+from pipelines.core.running.batch_model import Outcome
+from pipelines.search.album.album import open_album
 
 PHOTOS = [Path("samples/search/images") / f"scene_{number:03}.jpg" for number in (0, 40, 55, 69)]
 QUIET = ["--runner.progress", "false", "--runner.device", "cpu"]

@@ -18,10 +18,10 @@ from pipelines.anomaly.pipeline import AnomalyPipeline
 from pipelines.anomaly.settings import AnomalyConfig
 from pipelines.core.config import schema
 from pipelines.core.errors import InputError
-from pipelines.core.images import read_samples
-from pipelines.core.runner import Runner
-from pipelines.core.submission import check_writable, write_whole
-from pipelines.core.truth import read_frame
+from pipelines.core.images.samples import read_samples
+from pipelines.core.running.runner import Runner
+from pipelines.core.submission.truth import read_frame
+from pipelines.core.submission.writing import check_writable, write_whole
 
 FOLDS, REPEATS = 5, 10
 SHOWN = 3  # labelled images that cannot be used, on the terminal

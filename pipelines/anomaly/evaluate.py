@@ -12,8 +12,8 @@ from sklearn.metrics import accuracy_score, average_precision_score, f1_score, p
 
 from pipelines.core.config import schema
 from pipelines.core.errors import InputError
-from pipelines.core.scores import Evaluation, Score, by
-from pipelines.core.truth import joined, read_frame
+from pipelines.core.submission.scores import Evaluation, Score, by
+from pipelines.core.submission.truth import joined, read_frame
 
 TEST = "test"  # the folder of a category with its images, in MVTec AD's layout
 
@@ -124,7 +124,7 @@ def _of_category(
     found = [] if values is None else [_score("image AUROC", roc_auc_score(labels, values[labels.index]))]
     if maps is None or masks is None:
         return found
-    from pipelines.anomaly.pixels import FPR_LIMIT, pixel_scores
+    from pipelines.anomaly.maps.pixels import FPR_LIMIT, pixel_scores
 
     pixels = pixel_scores({str(image): label for image, label in labels.items()}, maps, masks)
     overlap = by("anomalib", f"to a false-positive rate of {FPR_LIMIT:g}")

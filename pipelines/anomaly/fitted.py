@@ -10,11 +10,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from pipelines.anomaly.backbone import Backbone
-from pipelines.anomaly.methods import FitConfig, Method
-from pipelines.anomaly.models import Fitted, load_method
+from pipelines.anomaly.methods import Method
+from pipelines.anomaly.models import load_method
+from pipelines.anomaly.models.detector import Fitted
+from pipelines.anomaly.models.features.backbone import Backbone
+from pipelines.anomaly.settings import FitConfig
 from pipelines.core.errors import CheckpointError
-from pipelines.core.submission import check_writable, write_whole
+from pipelines.core.submission.writing import check_writable, write_whole
 
 DESCRIPTION, WEIGHTS = "fitted.json", "fitted.safetensors"
 FORMAT = 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.core.errors import InputError
-from pipelines.core.images import Sample, list_images
+from pipelines.core.images.samples import Sample, list_images
 
 WHOLE = "all"
 """The category where there is only one."""

@@ -7,30 +7,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pipelines.core.config import schema
-
-
-@schema
-class FitConfig:
-    """How a method is fitted on the features of normal images."""
-
-    coreset: float = 0.1
-    """PatchCore: the share of all normal patches that the bank keeps (above 0, to 1)."""
-    most: int = 50_000
-    """PatchCore: patches that the bank keeps at most; it chooses from 20 times as many, as many of each image."""
-    neighbours: int = 9
-    """PatchCore: patches of the bank by which an image's score is weighted; 1 is no weighting."""
-    dimensions: int = 100
-    """PaDiM: feature channels that are kept, drawn at random."""
-    seed: int = 0
-    """Of every random choice: the coreset's first patch, PaDiM's channels, the folds of the threshold."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.coreset <= 1:
-            raise ValueError(f"coreset is above 0 and at most 1, not {self.coreset}")
-        if min(self.most, self.neighbours, self.dimensions) < 1:
-            raise ValueError("most, neighbours and dimensions are at least 1")
-
 
 @dataclass(frozen=True)
 class PatchScores:

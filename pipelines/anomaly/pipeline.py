@@ -10,22 +10,24 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pipelines.anomaly.backbone import load_backbone, settle
 from pipelines.anomaly.fitted import facts, fitted_backbone, load_fitted, save_fitted
 from pipelines.anomaly.folders import Folders, read_folders
-from pipelines.anomaly.heatmap import smooth, write_heatmap
-from pipelines.anomaly.maps import map_path, write_map
-from pipelines.anomaly.models import Anomaly, AnomalyDetector, Fitted, PatchExtractor, load_method
+from pipelines.anomaly.maps.files import map_path, write_map
+from pipelines.anomaly.maps.heatmap import smooth, write_heatmap
+from pipelines.anomaly.models import load_method
+from pipelines.anomaly.models.detector import Anomaly, AnomalyDetector, Fitted, PatchExtractor
+from pipelines.anomaly.models.features.backbone import load_backbone, settle
 from pipelines.anomaly.settings import AnomalyConfig, fields
 from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, split
-from pipelines.core.batch_model import Outcome
-from pipelines.core.checkpoints import origin, resolve
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
-from pipelines.core.images import Sample
-from pipelines.core.runner import Runner
-from pipelines.core.submission import Row, check_writable
-from pipelines.core.unfinished import files_state
+from pipelines.core.images.samples import Sample
+from pipelines.core.networks.checkpoints import origin, resolve
+from pipelines.core.running.batch_model import Outcome
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.unfinished import files_state
+from pipelines.core.submission.schema import Row
+from pipelines.core.submission.writing import check_writable
 
 SHOWN = 3  # unreadable normal images that are named on the terminal; the run record has them all
 

@@ -9,14 +9,14 @@ from typing import Literal
 
 import pandas as pd
 
-from pipelines.caption.metrics import EXACT, References, Texts, coco, exact, general, nikl, samsung2023
-from pipelines.caption.tokens import Tokenizer
+from pipelines.caption.scoring.metrics import EXACT, References, Texts, coco, exact, general, nikl, samsung2023
+from pipelines.caption.scoring.tokens import Tokenizer
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
-from pipelines.core.images import read_samples
-from pipelines.core.scores import Evaluation, Score
-from pipelines.core.submission import content_hash
-from pipelines.core.truth import joined, read_frame
+from pipelines.core.images.samples import read_samples
+from pipelines.core.submission.scores import Evaluation, Score
+from pipelines.core.submission.truth import joined, read_frame
+from pipelines.core.submission.writing import content_hash
 
 CAPTION, ENGLISH = "caption", "english"
 
@@ -75,8 +75,10 @@ def evaluate(settings: CaptionScoring) -> Evaluation:
 
 def clip_score(submission: pd.DataFrame, checkpoint: str, images: Path, settings: CaptionScoring) -> Score:
     """The mean CLIPScore of a submission's captions. Raises InputError or CheckpointError."""
-    from pipelines.caption.clipscore import clip_scores  # the networks' libraries, which other scores do without
-    from pipelines.core.runner import Runner
+    from pipelines.caption.scoring.clipscore import (
+        clip_scores,  # the networks' libraries, which other scores do without
+    )
+    from pipelines.core.running.runner import Runner
 
     if settings.clip_text not in submission:
         raise InputError(

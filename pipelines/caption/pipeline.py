@@ -8,17 +8,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from pipelines.caption.models import Said, load_captioner
+from pipelines.caption.models import load_captioner
+from pipelines.caption.models.captioner import Said
 from pipelines.caption.settings import CaptionConfig, fields
-from pipelines.caption.style import Style, restyle
-from pipelines.caption.translate import translate_distinct
-from pipelines.core import checkpoints
-from pipelines.core.batch_model import BatchModel, Outcome
-from pipelines.core.images import Sample
-from pipelines.core.runner import Runner
-from pipelines.core.submission import Row
-from pipelines.core.translate import Translator
-from pipelines.fitting import Device, device_of, taken
+from pipelines.caption.text.style import Style, restyle
+from pipelines.caption.text.translation import translate_distinct
+from pipelines.core.images.samples import Sample
+from pipelines.core.networks import checkpoints
+from pipelines.core.networks.fitting import Device, device_of, taken
+from pipelines.core.networks.translate import Translator
+from pipelines.core.running.batch_model import BatchModel, Outcome
+from pipelines.core.running.runner import Runner
+from pipelines.core.submission.schema import Row
 
 T = TypeVar("T")
 

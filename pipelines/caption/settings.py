@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Literal
 
-from pipelines.caption.style import Style
+from pipelines.caption.text.style import Style
 from pipelines.core.config import DataConfig, schema
-from pipelines.core.images import Sample, read_samples
-from pipelines.core.runner import RunnerConfig
-from pipelines.core.submission import Kind
+from pipelines.core.images.samples import Sample, read_samples
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.submission.schema import Kind
 
 
 def _at_least_one(**settings: int | None) -> None:

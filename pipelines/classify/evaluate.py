@@ -8,8 +8,8 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from pipelines.core.config import schema
 from pipelines.core.errors import InputError
-from pipelines.core.scores import Evaluation, Score, by
-from pipelines.core.truth import joined, read_frame
+from pipelines.core.submission.scores import Evaluation, Score, by
+from pipelines.core.submission.truth import joined, read_frame
 
 LABEL = "label"
 TOP_COLUMNS = ("image", "rank", LABEL)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.core.errors import InputError
-from pipelines.core.images import read_table, read_text
+from pipelines.core.images.samples import read_table, read_text
 
 COLUMNS = ("label", "name")
 SEPARATOR = "|"

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipelines.core.batch_model import Batch
-from pipelines.core.clip import ClipImages, ClipTexts
-from pipelines.core.images import Sample
+from pipelines.core.images.samples import Sample
+from pipelines.core.networks.clip import ClipImages, ClipTexts
+from pipelines.core.running.batch_model import Batch
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,17 @@ from pipelines.classify.labels import SEPARATOR, read_labels
 from pipelines.classify.models import Classified, Classifier, LabelTexts, scale_of
 from pipelines.classify.settings import ClassifyConfig, fields
 from pipelines.classify.templates import phrases, spelled_out
-from pipelines.core import checkpoints
-from pipelines.core.batch_model import Outcome
-from pipelines.core.clip import load_clip
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
-from pipelines.core.images import Sample
-from pipelines.core.lexicon import has_hangul, look_up, read_lexicon
-from pipelines.core.queries import Queries
-from pipelines.core.runner import Runner
-from pipelines.core.submission import Row, check_writable, write_whole
+from pipelines.core.images.samples import Sample
+from pipelines.core.networks import checkpoints
+from pipelines.core.networks.clip import load_clip
+from pipelines.core.running.batch_model import Outcome
+from pipelines.core.running.runner import Runner
+from pipelines.core.submission.schema import Row
+from pipelines.core.submission.writing import check_writable, write_whole
+from pipelines.core.words.lexicon import has_hangul, look_up, read_lexicon
+from pipelines.core.words.queries import Queries
 
 SHOWN = 20
 TOP_HEADER = ("image", "rank", "label", "probability")

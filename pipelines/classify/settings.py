@@ -7,9 +7,9 @@ from typing import Literal
 from pipelines.classify.labels import read_labels
 from pipelines.classify.templates import check_templates
 from pipelines.core.config import DataConfig, TranslationConfig, schema
-from pipelines.core.images import Sample, read_samples
-from pipelines.core.runner import RunnerConfig
-from pipelines.core.submission import Kind
+from pipelines.core.images.samples import Sample, read_samples
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.submission.schema import Kind
 
 
 @schema

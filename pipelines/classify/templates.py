@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipelines.core.lexicon import has_hangul
+from pipelines.core.words.lexicon import has_hangul
 
 PLACE = "{}"
 AUTO = "auto"

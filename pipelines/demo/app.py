@@ -21,11 +21,11 @@ def main() -> None:
     with top:
         choose_language()  # before anything is said: the address may name the language
     pages = [
-        _page("captions_page", "", say("캡션", "Captions"), "subtitles"),
-        _page("detect_page", "detect", say("찾고 세기", "Find and count"), "frame_inspect"),
-        _page("anomaly_page", "anomaly", say("이상 탐지", "Anomalies"), "troubleshoot"),
-        _page("search_page", "search", say("사진 검색", "Photo search"), "image_search"),
-        _page("runs_page", "runs", say("제출과 실행", "Submissions and runs"), "leaderboard"),
+        _page("caption.page", "", say("캡션", "Captions"), "subtitles"),
+        _page("detect.page", "detect", say("찾고 세기", "Find and count"), "frame_inspect"),
+        _page("anomaly.page", "anomaly", say("이상 탐지", "Anomalies"), "troubleshoot"),
+        _page("search.page", "search", say("사진 검색", "Photo search"), "image_search"),
+        _page("runs.page", "runs", say("제출과 실행", "Submissions and runs"), "leaderboard"),
         _page("status_page", "status", say("상태", "Status"), "monitor_heart"),
     ]
     page = st.navigation(pages, position="top")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pipelines.core.images import Sample, list_images
+from pipelines.core.images.samples import Sample, list_images
 from pipelines.demo.language import say
 from pipelines.demo.serving import libraries
 from pipelines.demo.settings import demo_config
@@ -76,8 +76,8 @@ def smaller(path: Path, side_px: int) -> bytes | None:
     from PIL import Image
 
     libraries()
-    from pipelines.core.decode import decode
     from pipelines.core.errors import ImageError
+    from pipelines.core.images.decode import decode
 
     try:
         picture = Image.fromarray(decode(path).permute(1, 2, 0).numpy())

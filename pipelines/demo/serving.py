@@ -16,19 +16,28 @@ from pipelines.core.errors import SuiteError
 from pipelines.demo.settings import demo_config
 
 if TYPE_CHECKING:  # torch takes seconds
-    from pipelines.core.runner import Runner, RunnerConfig
-    from pipelines.core.service import Watch
-    from pipelines.core.serving import Serving
+    from pipelines.core.running.runner import Runner
+    from pipelines.core.running.service import Watch
+    from pipelines.core.running.serving import Serving
+    from pipelines.core.running.settings import RunnerConfig
 
 MOST_KEPT = 32
 """Models, tokenizers and fingerprints; the one that was made the longest ago goes first."""
 
 LIBRARIES = {
-    "caption": ("pipelines.caption.pipeline",),
-    "detect": ("pipelines.detect.pipeline", "pipelines.detect.drawing"),
-    "anomaly": ("pipelines.anomaly.pipeline",),
-    "search": ("pipelines.search.asking", "pipelines.search.indexing"),
-    "runs": ("pipelines.doctor", "pipelines.compare_page"),
+    "caption": ("pipelines.caption.pipeline", "pipelines.caption.models.blip", "pipelines.caption.models.chat"),
+    "detect": (
+        "pipelines.detect.pipeline",
+        "pipelines.detect.models.grounding_dino.model",
+        "pipelines.detect.boxes.drawing",
+    ),
+    "anomaly": (
+        "pipelines.anomaly.pipeline",
+        "pipelines.anomaly.models.patchcore.model",
+        "pipelines.anomaly.models.padim",
+    ),
+    "search": ("pipelines.search.query.asking", "pipelines.search.album.indexing"),
+    "runs": ("pipelines.runs.examine", "pipelines.runs.compare_page"),
 }
 """Address of a page -> what is imported before it is shown; the first page's once its models are needed."""
 
@@ -45,7 +54,7 @@ _imported: set[str] = set()
 def runner(watch: "Watch | None" = None) -> "Runner":
     """A Runner for one piece of a visitor's work, which shares networks and batches with all others."""
     libraries()
-    from pipelines.core.runner import Runner
+    from pipelines.core.running.runner import Runner
 
     return Runner(_runner_config(), service=serving(), watch=watch)
 
@@ -74,7 +83,7 @@ def libraries(page: str = "caption") -> None:
 def serving() -> "Serving":
     """The thread that has the device."""
     libraries()
-    from pipelines.core.serving import Serving
+    from pipelines.core.running.serving import Serving
 
     return Serving(_runner_config(), kept)
 

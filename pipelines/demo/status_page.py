@@ -11,7 +11,7 @@ from pipelines.demo.language import say
 from pipelines.demo.working import stage_name
 
 if TYPE_CHECKING:  # torch takes seconds
-    from pipelines.core.runner import Runner
+    from pipelines.core.running.runner import Runner
 
 
 @st.fragment(run_every=3)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import streamlit as st
 
-from pipelines.core.images import LONGEST_NAME, Sample
+from pipelines.core.images.samples import LONGEST_NAME, Sample
 from pipelines.demo.language import say
 from pipelines.demo.serving import libraries
 from pipelines.demo.settings import LimitsConfig
@@ -91,8 +91,8 @@ def _folder() -> TemporaryDirectory[str]:
 def _refusal(file: Upload, path: Path, limits: LimitsConfig) -> str:
     """Why a file is not taken; empty where it was written to `path` and is a picture by its header."""
     libraries()
-    from pipelines.core.decode import FORMATS, image_size
     from pipelines.core.errors import ImageError
+    from pipelines.core.images.decode import FORMATS, image_size
 
     if file.size > limits.megabytes * 10**6:
         return say(

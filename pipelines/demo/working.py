@@ -11,9 +11,9 @@ from pipelines.demo import serving
 from pipelines.demo.language import plain, say
 
 if TYPE_CHECKING:
-    from pipelines.core.batch_model import Outcome
-    from pipelines.core.images import Sample
-    from pipelines.core.runner import Runner
+    from pipelines.core.images.samples import Sample
+    from pipelines.core.running.batch_model import Outcome
+    from pipelines.core.running.runner import Runner
 
 STAGES = {
     "caption": ("사진을 설명하는 중", "Captioning"),

@@ -17,16 +17,17 @@ from pydantic import TypeAdapter
 
 from pipelines.core.config import schema
 from pipelines.core.errors import InputError
-from pipelines.core.images import Sample
-from pipelines.core.runner import Runner
-from pipelines.core.submission import check_writable, read_schema, write_whole
-from pipelines.core.truth import joined, read_frame
-from pipelines.detect.counting import suppress
-from pipelines.detect.detections import Detections
+from pipelines.core.images.samples import Sample
+from pipelines.core.running.runner import Runner
+from pipelines.core.submission.schema import read_schema
+from pipelines.core.submission.truth import joined, read_frame
+from pipelines.core.submission.writing import check_writable, write_whole
+from pipelines.core.table import print_table
+from pipelines.detect.boxes.counting import suppress
+from pipelines.detect.boxes.detections import Detections
 from pipelines.detect.evaluate import Counts, to_counts
 from pipelines.detect.pipeline import DetectPipeline
 from pipelines.detect.settings import DetectConfig, samples
-from pipelines.table import print_table
 
 HIGHEST, STEP = 0.95, 0.01  # of the score thresholds that are tried
 IOUS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)  # tried beside the settings' own; at 1 nothing is suppressed

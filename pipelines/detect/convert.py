@@ -14,8 +14,8 @@ from pathlib import Path
 from safetensors.torch import save_model
 
 from pipelines.core.errors import CheckpointError, SuiteError
-from pipelines.core.submission import write_whole
-from pipelines.detect.yolo import MODEL_TYPE, architecture_of, ultralytics_module
+from pipelines.core.submission.writing import write_whole
+from pipelines.detect.models.yolo import MODEL_TYPE, architecture_of, ultralytics_module
 
 
 def convert(weights: Path, folder: Path) -> None:

@@ -13,10 +13,10 @@ import pandas as pd
 
 from pipelines.core.config import schema
 from pipelines.core.errors import InputError
-from pipelines.core.lexicon import clean, read_lexicon
-from pipelines.core.scores import Evaluation, Score, by
-from pipelines.core.truth import joined, read_frame
-from pipelines.detect.precision import Precision, average_precision, read_results
+from pipelines.core.submission.scores import Evaluation, Score, by
+from pipelines.core.submission.truth import joined, read_frame
+from pipelines.core.words.lexicon import clean, read_lexicon
+from pipelines.detect.average_precision import Precision, average_precision, read_results
 from pipelines.detect.prompts import to_english
 
 BASELINE = ("exact", "within_one", "mae", "rmse")

@@ -5,19 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from pipelines.core import checkpoints
-from pipelines.core.batch_model import Outcome
 from pipelines.core.errors import InputError
 from pipelines.core.extras import Extras
-from pipelines.core.images import Sample
-from pipelines.core.lexicon import clean, read_lexicon
-from pipelines.core.runner import Runner
-from pipelines.core.submission import Row, check_writable
-from pipelines.core.translate import Translator
-from pipelines.detect.boxes import BoxFile
-from pipelines.detect.counting import count, suppress
-from pipelines.detect.detections import Detections, Query
-from pipelines.detect.drawing import draw
+from pipelines.core.images.samples import Sample
+from pipelines.core.networks import checkpoints
+from pipelines.core.networks.translate import Translator
+from pipelines.core.running.batch_model import Outcome
+from pipelines.core.running.runner import Runner
+from pipelines.core.submission.schema import Row
+from pipelines.core.submission.writing import check_writable
+from pipelines.core.words.lexicon import clean, read_lexicon
+from pipelines.detect.boxes.counting import count, suppress
+from pipelines.detect.boxes.detections import Detections, Query
+from pipelines.detect.boxes.drawing import draw
+from pipelines.detect.boxes.files import BoxFile
 from pipelines.detect.models import load_detector
 from pipelines.detect.prompts import English, to_english
 from pipelines.detect.settings import DetectConfig, column_prompts, fields, run_prompts, unusable

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.core.errors import InputError
-from pipelines.core.lexicon import check_latin, clean, has_hangul, look_up
+from pipelines.core.words.lexicon import check_latin, clean, has_hangul, look_up
 
 Translate = Callable[[Sequence[str]], Mapping[str, str]]
 """Korean texts to English ones; a text that could not be translated is left out."""

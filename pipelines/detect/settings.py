@@ -5,12 +5,14 @@ from pathlib import Path
 
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
-from pipelines.core.images import Sample, read_samples
-from pipelines.core.lexicon import clean, read_lexicon
-from pipelines.core.runner import RunnerConfig
-from pipelines.core.submission import Kind
-from pipelines.detect.boxes import ENDINGS
+from pipelines.core.images.samples import Sample, read_samples
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.submission.schema import Kind
+from pipelines.core.words.lexicon import clean, read_lexicon
 from pipelines.detect.prompts import to_english
+
+BOX_FILES = (".csv", ".json")
+"""How the files of boxes that a run writes may end."""
 
 
 @schema
@@ -58,8 +60,8 @@ class DetectConfig:
         for name, value in (("box_threshold", self.box_threshold), ("nms_iou", self.nms_iou)):
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} is 0 to 1, not {value}")
-        if self.boxes is not None and self.boxes.suffix.lower() not in ENDINGS:
-            raise ValueError(f"boxes is a file that ends in {' or '.join(ENDINGS)}, not {self.boxes}")
+        if self.boxes is not None and self.boxes.suffix.lower() not in BOX_FILES:
+            raise ValueError(f"boxes is a file that ends in {' or '.join(BOX_FILES)}, not {self.boxes}")
 
 
 def fields(config: DetectConfig) -> Mapping[str, Kind]:

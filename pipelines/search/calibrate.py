@@ -14,14 +14,14 @@ import yaml
 from pydantic import TypeAdapter
 
 from pipelines.core.errors import InputError
-from pipelines.core.submission import check_writable, write_whole
-from pipelines.core.truth import read_frame
-from pipelines.search.album import Album
-from pipelines.search.asking import Asking, find_album
-from pipelines.search.exact import most_similar
+from pipelines.core.submission.truth import read_frame
+from pipelines.core.submission.writing import check_writable, write_whole
+from pipelines.core.table import print_table
+from pipelines.search.album.album import Album
+from pipelines.search.album.exact import most_similar
+from pipelines.search.query.asking import Asking, find_album
 from pipelines.search.rank import say_translated
 from pipelines.search.settings import SearchConfig
-from pipelines.table import print_table
 
 FOLDS = 5
 """Parts of the captions, each judged with the cutoff of the others."""

@@ -4,13 +4,16 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipelines.core.config import add_flags, given_flags, load_config
-from pipelines.history import note_run
+from pipelines.core.table import print_table
 from pipelines.search.settings import SearchConfig
-from pipelines.table import print_table
+
+Note = Callable[[str, Any, Mapping[str, Any]], None]
+"""Keeps a run for the history: its task, settings and record."""
 
 WORDS = (
     "what the photo shows, in Korean or English; a minus takes a word away, quotes keep words together, as in "
@@ -26,8 +29,8 @@ WHERE = (
 CLASSIFY = "`search classify DIR --labels labels.txt` gives photos a class by its name, as the task `classify`."
 
 
-def main(words: Sequence[str]) -> int:
-    """Runs one of the commands; 0 where it went well. Raises SuiteError."""
+def main(words: Sequence[str], note_run: Note) -> int:
+    """Runs one of the commands; 0 where it went well. A ranking is told to `note_run`. Raises SuiteError."""
     parser = argparse.ArgumentParser(prog="python -m pipelines search", allow_abbrev=False, epilog=CLASSIFY)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     index = commands.add_parser("index", help="makes an album of a folder of photos, or brings it up to date")
@@ -68,13 +71,13 @@ def main(words: Sequence[str]) -> int:
         return _query(arguments, config)
     if arguments.command == "calibrate":
         return _calibrate(config, arguments.truth, arguments.settings_out)
-    return _rank(config)
+    return _rank(config, note_run)
 
 
 def _index(folder: Path, config: SearchConfig, fresh: bool) -> int:
-    from pipelines.core.runner import Runner
-    from pipelines.core.stopping import Stop, seconds_of
-    from pipelines.search.indexing import index, say
+    from pipelines.core.running.runner import Runner
+    from pipelines.core.running.stopping import Stop, seconds_of
+    from pipelines.search.album.indexing import index, say
 
     started = time.monotonic()
     deadline = config.runner.deadline
@@ -86,11 +89,11 @@ def _index(folder: Path, config: SearchConfig, fresh: bool) -> int:
 
 
 def _query(arguments: argparse.Namespace, config: SearchConfig) -> int:
-    from pipelines.search import asking
-    from pipelines.search.cutoff import say_fit
-    from pipelines.search.filters import spelled_out
+    from pipelines.search.query import asking
+    from pipelines.search.query.cutoff import say_fit
+    from pipelines.search.query.rerank import say_reranked
     from pipelines.search.rank import say_translated
-    from pipelines.search.rerank import say_reranked
+    from pipelines.search.where.filters import spelled_out
 
     album = asking.find_album(config)
     search = asking.Asking(album, config)
@@ -127,7 +130,7 @@ def _calibrate(config: SearchConfig, truth: Path | None, settings_out: Path) -> 
     return 0
 
 
-def _rank(config: SearchConfig) -> int:
+def _rank(config: SearchConfig, note_run: Note) -> int:
     from pipelines.search.rank import rank
 
     note_run("search", config, rank(config))

@@ -10,8 +10,8 @@ import pandas as pd
 
 from pipelines.core.config import schema
 from pipelines.core.errors import InputError
-from pipelines.core.scores import Evaluation, Score
-from pipelines.core.truth import read_frame
+from pipelines.core.submission.scores import Evaluation, Score
+from pipelines.core.submission.truth import read_frame
 
 DEPTHS = (1, 5, 10)
 OURS = "ours"

@@ -14,18 +14,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.core import checkpoints
-from pipelines.core.batch_model import BatchModel, Outcome
-from pipelines.core.clip import load_clip
 from pipelines.core.config import DataConfig
 from pipelines.core.errors import ConfigError, InputError
-from pipelines.core.images import Sample, read_samples, read_table
-from pipelines.core.queries import Queries
-from pipelines.core.runner import Runner
-from pipelines.core.submission import check_writable, content_hash, write_record, write_whole
-from pipelines.search.exact import Found, most_similar
+from pipelines.core.images.samples import Sample, read_samples, read_table
+from pipelines.core.networks import checkpoints
+from pipelines.core.networks.clip import load_clip
+from pipelines.core.running.batch_model import BatchModel, Outcome
+from pipelines.core.running.runner import Runner
+from pipelines.core.submission.writing import check_writable, content_hash, write_record, write_whole
+from pipelines.core.table import print_failures
+from pipelines.core.words.queries import Queries
+from pipelines.search.album.exact import Found, most_similar
 from pipelines.search.settings import SearchConfig
-from pipelines.table import print_failures
 
 HEADER = ("caption", "image", "score")
 

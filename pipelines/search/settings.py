@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.core.config import TranslationConfig, schema
-from pipelines.core.runner import RunnerConfig
+from pipelines.core.running.settings import RunnerConfig
 
 
 @schema

@@ -8,7 +8,7 @@ import timm
 import torch
 from timm.models import save_for_hf
 
-from pipelines.anomaly.backbone import Backbone, load_backbone
+from pipelines.anomaly.models.features.backbone import Backbone, load_backbone
 
 SIDE = 64
 

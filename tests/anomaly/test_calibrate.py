@@ -11,7 +11,7 @@ from pipelines.anomaly.pipeline import AnomalyPipeline
 from pipelines.anomaly.settings import AnomalyConfig, samples
 from pipelines.core.config import load_config
 from pipelines.core.errors import InputError
-from pipelines.core.runner import Runner
+from pipelines.core.running.runner import Runner
 
 RUNNER = {"device": "cpu", "precision": "fp32", "batch": 4, "workers": 2, "progress": False}
 

@@ -11,7 +11,7 @@ from sklearn.metrics import (
 )
 
 from pipelines.anomaly.evaluate import AnomalyScoring, best_threshold, evaluate, score
-from pipelines.anomaly.maps import map_path, read_mask, write_map
+from pipelines.anomaly.maps.files import map_path, read_mask, write_map
 from pipelines.core.config import load_config
 from pipelines.core.errors import ConfigError, InputError
 

@@ -4,10 +4,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipelines.anomaly.backbone import load_backbone
 from pipelines.anomaly.fitted import load_fitted, save_fitted
-from pipelines.anomaly.methods import FitConfig
-from pipelines.anomaly.models import METHODS, Fitted, load_method
+from pipelines.anomaly.models import METHODS, load_method
+from pipelines.anomaly.models.detector import Fitted
+from pipelines.anomaly.models.features.backbone import load_backbone
+from pipelines.anomaly.settings import FitConfig
 from pipelines.core.errors import CheckpointError, SubmissionError
 
 CPU = torch.device("cpu")

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.anomaly.folders import WHOLE, read_folders
 from pipelines.core.errors import InputError
-from pipelines.core.images import Sample
+from pipelines.core.images.samples import Sample
 
 
 def touch(root: Path, *names: str) -> Path:

@@ -13,16 +13,16 @@ import torch
 from timm.models import save_for_hf
 
 from pipelines.anomaly.evaluate import score
-from pipelines.anomaly.heatmap import smooth
+from pipelines.anomaly.maps.heatmap import smooth
 from pipelines.anomaly.models import METHODS
 from pipelines.anomaly.pipeline import AnomalyPipeline
 from pipelines.anomaly.settings import AnomalyConfig, fields, samples
-from pipelines.command import run_task
 from pipelines.core.config import add_flags, given_flags, load_config
 from pipelines.core.errors import CheckpointError, ConfigError, InputError, SubmissionError
-from pipelines.core.runner import Runner
-from pipelines.core.stopping import Stop
-from pipelines.task import Task
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.stopping import Stop
+from pipelines.core.task import Task
+from pipelines.runs.run import run_task
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared/data"

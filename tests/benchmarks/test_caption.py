@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from benchmarks import caption
-from pipelines.core.images import Sample, list_images
+from pipelines.core.images.samples import Sample, list_images
 
 BUNDLED = Path("mini/weights/blip")
 PHOTOS = list_images(Path("samples/caption/images"))[:4]

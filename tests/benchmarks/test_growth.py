@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import growth
-from pipelines.search.album import open_album
+from pipelines.search.album.album import open_album
 
 pytestmark = pytest.mark.skipif(
     not Path("mini/weights/clip/model.safetensors").exists(), reason="the bundled models are not there"

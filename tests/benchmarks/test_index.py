@@ -3,9 +3,9 @@ import torch
 
 from benchmarks.index import Loaded, Plain, compare, shrink
 from benchmarks.indexing import draw_photos
-from pipelines.core.clip import load_clip
-from pipelines.search.embedding import PhotoFile, PhotoReader
-from pipelines.search.indexing import index
+from pipelines.core.networks.clip import load_clip
+from pipelines.search.album.embedding import PhotoFile, PhotoReader
+from pipelines.search.album.indexing import index
 from pipelines.search.settings import SearchConfig
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from benchmarks import rows
-from pipelines.core.runner import Runner, RunnerConfig
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
 
 
 def row(ratio=2.0, device="cpu"):

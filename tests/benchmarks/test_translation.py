@@ -4,8 +4,9 @@ import torch
 from benchmarks import translation
 from benchmarks.rows import this_device
 from benchmarks.translation import BATCHES, BEAMS, BUNDLED, SOURCE, TARGET, Plain, compare, drawn_texts
-from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.core.translate import Translator
+from pipelines.core.networks.translate import Translator
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
 from tests import tiny
 
 

@@ -5,8 +5,8 @@ from playwright.sync_api import expect
 
 from pipelines.caption.settings import CaptionConfig
 from pipelines.core.config import load_config
-from pipelines.core.submission import content_hash
-from pipelines.history import note_run
+from pipelines.core.submission.writing import content_hash
+from pipelines.runs.history import note_run
 from tests.browser.server import ROOT
 from tests.browser.visiting import cell, rerun, upload, visit
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.core.images import Sample
+from pipelines.core.images.samples import Sample
 from tests import tiny
 
 SIZES_WH = [(40, 30), (64, 64), (30, 80), (120, 50), (33, 47), (90, 90), (51, 20)]

@@ -8,7 +8,7 @@ import sacrebleu
 from nltk.translate.bleu_score import sentence_bleu
 
 from pipelines.caption.evaluate import PRESETS, CaptionScoring, evaluate, score
-from pipelines.caption.tokens import tokenizer
+from pipelines.caption.scoring.tokens import tokenizer
 from pipelines.core.errors import InputError
 
 TRUTH = pd.DataFrame(

@@ -5,15 +5,17 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.caption.models import Said
+from pipelines.caption.models.captioner import Said
 from pipelines.caption.pipeline import Caption, CaptionPipeline, translated
 from pipelines.caption.settings import CaptionConfig, samples
-from pipelines.core.batch_model import Outcome
 from pipelines.core.config import DataConfig, load_config
 from pipelines.core.errors import CheckpointError, ConfigError
-from pipelines.core.images import Sample
-from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.core.submission import read_schema, write_submission
+from pipelines.core.images.samples import Sample
+from pipelines.core.running.batch_model import Outcome
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.submission.schema import read_schema
+from pipelines.core.submission.writing import write_submission
 
 RUNNER = RunnerConfig(batch=3, precision="fp32", device="cpu", progress=False, workers=2)
 

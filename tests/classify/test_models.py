@@ -8,9 +8,10 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from pipelines.classify.models import Classified, Classifier, LabelTexts, Scale, scale_of
-from pipelines.core.clip import load_clip
-from pipelines.core.images import Sample
-from pipelines.core.runner import Runner, RunnerConfig
+from pipelines.core.images.samples import Sample
+from pipelines.core.networks.clip import load_clip
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
 from tests import tiny
 from tests.search.conftest import draw
 

@@ -11,13 +11,14 @@ from pipelines.__main__ import main
 from pipelines.classify.labels import read_labels
 from pipelines.classify.pipeline import ClassifyPipeline, _noun
 from pipelines.classify.settings import ClassifyConfig, fields, samples
-from pipelines.command import run_task
 from pipelines.core.config import DataConfig, TranslationConfig, load_config
 from pipelines.core.errors import CheckpointError, ConfigError, InputError, StoppedError
-from pipelines.core.images import read_table
-from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.core.stopping import Stop
-from pipelines.task import Task
+from pipelines.core.images.samples import read_table
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.running.stopping import Stop
+from pipelines.core.task import Task
+from pipelines.runs.run import run_task
 from tests.search.conftest import draw
 
 QUIET = RunnerConfig(device="cpu", precision="fp32", batch=2, progress=False)

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.core.config import DataConfig, add_flags, given_flags, load_config, schema
 from pipelines.core.errors import ConfigError
-from pipelines.core.runner import RunnerConfig
+from pipelines.core.running.settings import RunnerConfig
 
 
 @schema

@@ -14,7 +14,7 @@ from pipelines.core.config import DataConfig
 from pipelines.core.doctor import check_inputs, check_submission
 from pipelines.core.doctor.output import check_space
 from pipelines.core.errors import InputError
-from pipelines.core.images import read_samples
+from pipelines.core.images.samples import read_samples
 
 FIELDS = {"caption": "text"}
 NFC, NFD = "강아지_0001", unicodedata.normalize("NFD", "고양이_0001")

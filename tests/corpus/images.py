@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipelines.core.decode import MAX_BYTES
+from pipelines.core.images.decode import MAX_BYTES
 
 SIZE = (48, 32)  # width, height
 RED = (200, 40, 60)

@@ -12,11 +12,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pipelines.core.batch_model import Batch
-from pipelines.core.decode import decode
-from pipelines.core.images import Sample
-from pipelines.core.preprocess import PreprocessSpec, Squash, resize
-from pipelines.core.runner import Runner, RunnerConfig
+from pipelines.core.images.decode import decode
+from pipelines.core.images.preprocess import PreprocessSpec, Squash, resize
+from pipelines.core.images.samples import Sample
+from pipelines.core.running.batch_model import Batch
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
 
 SMALL = Path(__file__).parents[2] / "mini/world.png"
 

@@ -15,9 +15,9 @@ from transformers import (
     BlipProcessor,
 )
 
-from pipelines.core.checkpoints import resolve
 from pipelines.core.errors import CheckpointError
-from pipelines.core.pretrained import load_network, load_processor
+from pipelines.core.networks.checkpoints import resolve
+from pipelines.core.networks.pretrained import load_network, load_processor
 from tests import tiny
 from tests.corpus.checkpoints import CHECKPOINTS, PLANTED, own_code
 from tests.corpus.images import IMAGES

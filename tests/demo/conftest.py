@@ -15,7 +15,8 @@ def app():
 
 def page_app(module):
     """One page by itself: AppTest changes to pages that are files only."""
-    return AppTest.from_string(f"from pipelines.demo import {module}\n{module}.page()", default_timeout=SECONDS).run()
+    script = f"import pipelines.demo.{module} as shown\nshown.page()"
+    return AppTest.from_string(script, default_timeout=SECONDS).run()
 
 
 def press(app, label):

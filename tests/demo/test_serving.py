@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 
-from pipelines.core.runner import RunnerConfig
-from pipelines.core.serving import Serving
+from pipelines.core.running.serving import Serving
+from pipelines.core.running.settings import RunnerConfig
 from pipelines.demo import serving
 from pipelines.demo.serving import MOST_KEPT, kept
 

@@ -20,9 +20,9 @@ from transformers import (
     SwinConfig,
 )
 
-from pipelines.core.images import Sample
-from pipelines.detect.detections import Detections
-from pipelines.detect.yolo import architecture_of, ultralytics_module
+from pipelines.core.images.samples import Sample
+from pipelines.detect.boxes.detections import Detections
+from pipelines.detect.models.yolo import architecture_of, ultralytics_module
 
 WORDS = ["dog", "cat", "bird", "car", "bi", "##cycle", "traffic", "light", "red", "##s"]
 YOLO_NAMES = ["Dog", "cat", "traffic light"]

@@ -9,7 +9,9 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 from pipelines.__main__ import main
 from pipelines.core.config import DataConfig, load_config
 from pipelines.core.errors import InputError
-from pipelines.core.runner import Runner, RunnerConfig
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.detect.boxes.detections import Detections
 from pipelines.detect.calibrate import (
     DetectCalibration,
     Setting,
@@ -19,7 +21,6 @@ from pipelines.detect.calibrate import (
     judge,
     sweep_counts,
 )
-from pipelines.detect.detections import Detections
 from pipelines.detect.pipeline import DetectPipeline
 from pipelines.detect.settings import DetectConfig, samples
 

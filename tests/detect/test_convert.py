@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from pipelines.core.errors import CheckpointError
-from pipelines.core.runner import Runner, RunnerConfig
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.detect.boxes.detections import Query
 from pipelines.detect.convert import convert, main
-from pipelines.detect.detections import Query
-from pipelines.detect.yolo import Yolo
+from pipelines.detect.models.yolo import Yolo
 from tests.detect.conftest import random_yolo
 
 

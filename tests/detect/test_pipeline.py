@@ -8,10 +8,12 @@ from PIL import Image
 
 from pipelines.core.config import DataConfig, load_config
 from pipelines.core.errors import ConfigError, InputError, SubmissionError
-from pipelines.core.images import Sample
-from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.core.submission import read_schema, write_submission
-from pipelines.detect.counting import suppress
+from pipelines.core.images.samples import Sample
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.submission.schema import read_schema
+from pipelines.core.submission.writing import write_submission
+from pipelines.detect.boxes.counting import suppress
 from pipelines.detect.evaluate import aligned, scores
 from pipelines.detect.pipeline import DetectPipeline
 from pipelines.detect.settings import DetectConfig, TranslationConfig, samples

@@ -1,7 +1,7 @@
 import pytest
 
 from pipelines.core.errors import InputError
-from pipelines.core.lexicon import read_lexicon
+from pipelines.core.words.lexicon import read_lexicon
 from pipelines.detect.prompts import English, to_english, unknown_words
 
 

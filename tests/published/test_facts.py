@@ -12,8 +12,8 @@ import transformers
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForSeq2SeqLM, AutoProcessor, AutoTokenizer
 
-from pipelines.core.catalogue import known_ids
-from pipelines.core.queries import knows_korean
+from pipelines.core.networks.catalogue import known_ids
+from pipelines.core.words.queries import knows_korean
 from tests.published.build import OURS, PICKLE
 from tests.published.build_networks import CLASSES
 from tests.published.build_text import ENGLISH_ONLY

@@ -8,20 +8,21 @@ import torch
 from torchvision.transforms import v2
 from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
 
-from pipelines.anomaly.backbone import load_backbone
+from pipelines.anomaly.models.features.backbone import load_backbone
 from pipelines.caption.models import load_captioner
-from pipelines.core.checkpoints import resolve
-from pipelines.core.clip import SIGLIP, load_clip
-from pipelines.core.decode import decode
-from pipelines.core.hub.download import Hub
-from pipelines.core.images import Sample
-from pipelines.core.pictures import prepared
-from pipelines.core.preprocess import normalise, resize
-from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.core.translate import Translator
-from pipelines.detect.detections import Query
-from pipelines.detect.models import GroundingDino
-from pipelines.search.rerank import Pair, load_judge
+from pipelines.core.images.decode import decode
+from pipelines.core.images.preprocess import normalise, resize
+from pipelines.core.images.samples import Sample
+from pipelines.core.networks.checkpoints import resolve
+from pipelines.core.networks.clip import SIGLIP, load_clip
+from pipelines.core.networks.hub.download import Hub
+from pipelines.core.networks.pictures import prepared
+from pipelines.core.networks.translate import Translator
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.detect.boxes.detections import Query
+from pipelines.detect.models.grounding_dino.model import GroundingDino
+from pipelines.search.query.rerank import Pair, load_judge
 from tests.published.facts import read_facts
 from tests.published.hub import serving
 

@@ -11,10 +11,10 @@ import transformers
 from jinja2.ext import loopcontrols
 from transformers import AutoConfig, AutoImageProcessor, GenerationConfig
 
-from pipelines.core.pictures import ProcessorPictures, SpecPictures, pictures_of
-from pipelines.core.preprocess import PreprocessSpec, spec_of_timm
-from pipelines.core.translate import rules_of
-from pipelines.detect.models import PAD_MULTIPLE
+from pipelines.core.images.preprocess import PreprocessSpec, spec_of_timm
+from pipelines.core.networks.pictures import ProcessorPictures, SpecPictures, pictures_of
+from pipelines.core.networks.translate import rules_of
+from pipelines.detect.models.grounding_dino.model import PAD_MULTIPLE
 
 HUB = Path(__file__).parents[3] / "shared/data/hub"
 FILES = [str(path.relative_to(HUB)) for path in sorted(HUB.rglob("*.json"))]

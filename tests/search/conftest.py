@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.core.runner import RunnerConfig
-from pipelines.search.indexing import index
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.search.album.indexing import index
 from pipelines.search.settings import SearchConfig
 
 QUIET = RunnerConfig(device="cpu", batch=4, progress=False)

@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from pipelines.core.runner import RunnerConfig
-from pipelines.search.album import open_album
-from pipelines.search.indexing import index
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.search.album.album import open_album
+from pipelines.search.album.indexing import index
 from pipelines.search.settings import SearchConfig
 
 SLOWEST = 60.0  # seconds; a process that takes longer hangs

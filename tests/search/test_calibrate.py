@@ -8,7 +8,8 @@ import torch
 from sklearn.metrics import balanced_accuracy_score
 
 from pipelines.core.errors import InputError
-from pipelines.search.album import make_album
+from pipelines.search.album.album import make_album
+from pipelines.search.album.indexing import index
 from pipelines.search.calibrate import (
     FOLDS,
     Cosines,
@@ -19,9 +20,8 @@ from pipelines.search.calibrate import (
     judge,
     read_captions,
 )
-from pipelines.search.indexing import index
+from tests.search.album.test_album import ABOUT, row
 from tests.search.conftest import draw
-from tests.search.test_album import ABOUT, row
 
 
 def of(own, others, groups=None):

@@ -5,10 +5,11 @@ import json
 import pytest
 import torch
 
-from pipelines.core.clip import load_clip
 from pipelines.core.errors import ConfigError, InputError
-from pipelines.core.images import Sample, read_table
-from pipelines.core.runner import Runner, RunnerConfig
+from pipelines.core.images.samples import Sample, read_table
+from pipelines.core.networks.clip import load_clip
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
 from pipelines.search.evaluate import SearchScoring, evaluate
 from pipelines.search.rank import rank, read_queries
 from pipelines.search.settings import RankConfig, SearchConfig

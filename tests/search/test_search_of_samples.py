@@ -11,13 +11,14 @@ import torch
 
 from mini.world import KINDS
 from pipelines.__main__ import main
-from pipelines.core import checkpoints
-from pipelines.core.clip import load_clip
 from pipelines.core.config import load_config
-from pipelines.core.images import Sample
-from pipelines.core.runner import Runner, RunnerConfig
-from pipelines.search.album import open_album
-from pipelines.search.captions import index_captions
+from pipelines.core.images.samples import Sample
+from pipelines.core.networks import checkpoints
+from pipelines.core.networks.clip import load_clip
+from pipelines.core.running.runner import Runner
+from pipelines.core.running.settings import RunnerConfig
+from pipelines.search.album.album import open_album
+from pipelines.search.album.captions import index_captions
 from pipelines.search.settings import SearchConfig
 
 SAMPLES = Path("samples/search")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipelines.core.doctor.findings import Finding, doubtful, such_as, wrong
 from pipelines.core.doctor.ids import CASE, MISSING_VALUES, SPELLINGS, ZEROS, grouped, normal
-from pipelines.core.images import Finder
+from pipelines.core.images.samples import Finder
 
 SEVERAL = "several"
 

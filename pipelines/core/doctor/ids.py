@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.core.doctor.findings import Finding, doubtful, such_as, wrong
-from pipelines.core.images import ENDINGS, Finder
+from pipelines.core.images.samples import ENDINGS, Finder
 
 MISSING_VALUES = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>", "nat"})
 """What programs write where there is no value, in lower case."""

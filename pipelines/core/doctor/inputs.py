@@ -11,8 +11,8 @@ from pipelines.core.doctor.output import check_output
 from pipelines.core.doctor.pictures import check_pictures
 from pipelines.core.doctor.tables import Looked, is_index, look
 from pipelines.core.errors import InputError, SuiteError
-from pipelines.core.images import Finder, list_images
-from pipelines.core.submission import Kind, read_schema
+from pipelines.core.images.samples import Finder, list_images
+from pipelines.core.submission.schema import Kind, read_schema
 
 
 def check_inputs(

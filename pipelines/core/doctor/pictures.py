@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipelines.core.decode import image_size
 from pipelines.core.doctor.findings import SHOWN, Finding, doubtful, such_as, wrong
 from pipelines.core.errors import ImageError
+from pipelines.core.images.decode import image_size
 
 REASONS = 5
 """Kinds of damage that get a sentence each; the rarer ones share the last."""

@@ -11,8 +11,8 @@ from pipelines.core.doctor.findings import Finding, doubtful, such_as, wrong
 from pipelines.core.doctor.ids import MISSING_VALUES, rule_between
 from pipelines.core.doctor.tables import Looked, is_index, look
 from pipelines.core.errors import SuiteError
-from pipelines.core.images import read_samples, read_table
-from pipelines.core.submission import Kind, SubmissionSchema, read_schema
+from pipelines.core.images.samples import read_samples, read_table
+from pipelines.core.submission.schema import Kind, SubmissionSchema, read_schema
 
 COLLAPSED = 0.95
 """Share of the rows that say the same from which a run looks collapsed."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.core.doctor.findings import Finding, doubtful, such_as, wrong
 from pipelines.core.errors import InputError
-from pipelines.core.images import read_text
+from pipelines.core.images.samples import read_text
 
 INDEX_COLUMN = re.compile(r"(unnamed: ?\d+)?", re.IGNORECASE)
 """What pandas calls the row numbers that it adds: nothing, and `Unnamed: 0` once read and written again."""

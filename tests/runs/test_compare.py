@@ -1,0 +1,190 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from pipelines.__main__ import main
+from pipelines.core.errors import ConfigError, InputError
+from pipelines.core.submission.truth import read_frame
+from pipelines.runs.compare import commonest, merged
+from pipelines.runs.history import read_history, settings_of
+from pipelines.runs.submissions import read_submissions, told
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name: str, text: str) -> Path:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def files(write) -> list[Path]:
+    """Three that disagree on b and c; the second has another order and writes its numbers otherwise."""
+    return [
+        write("a.csv", "id,dog,cat\n001,1,0\nb,2,0\nc,0,0\n"),
+        write("b.csv", "image,cat,dog\nc,0,1\nb,0,3.0\n001,0.0,1\n"),
+        write("c.csv", "id,dog,cat\n001,1,0\nb,3,0\nc,2,0\n"),
+    ]
+
+
+def rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+@pytest.mark.parametrize("count", [1, 27])
+def test_two_to_as_many_as_there_are_letters_are_compared(write, count):
+    with pytest.raises(InputError, match=f"found {count}"):
+        read_submissions([write("a.csv", "id,count\na,1\n")] * count)
+
+
+def test_cells_differ_in_what_they_say_and_not_in_how_they_are_written(files):
+    found = read_submissions(files).differing_rows()
+    assert {key: list(found.columns[row]) for key, row in found.iterrows()} == {"b": ["dog"], "c": ["dog"]}
+
+
+def test_hangul_in_parts_is_the_same(write):
+    files = [write("a.csv", "id,caption\n가,나\n"), write("b.csv", "id,caption\n\u1100\u1161,\u1102\u1161\n")]
+    assert read_submissions(files).differing_rows().empty
+
+
+def test_scores_that_differ_make_no_row_differ_whose_label_is_the_same(write):
+    files = [write("a.csv", "id,label,score\na,1,0.5\nb,0,0.1\n"), write("b.csv", "id,label,score\na,1,9\nb,1,3\n")]
+    submissions = read_submissions(files)
+    assert list(submissions.differing_rows().index) == ["b"]
+    assert submissions.differing().sum().to_dict() == {"label": 1, "score": 2}
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ("id,count\na,1\n", r"same ids in .*b.csv and .*a.csv, found 1 only in .*a.csv, such as 'b'"),
+        ("id,count\na,1\nb,1\nc,1\n", "found 1 only in .*b.csv, such as 'c'"),
+        ("id,count\na,1\na,1\nb,1\n", "each id once in .*b.csv"),
+        ("id,label\na,1\nb,1\n", r"columns of .*a.csv \(count\) in .*b.csv, found label"),
+    ],
+)
+def test_files_that_do_not_pair_are_refused(write, other, message):
+    with pytest.raises(InputError, match=message):
+        read_submissions([write("a.csv", "id,count\na,1\nb,1\n"), write("b.csv", other)])
+
+
+@pytest.mark.parametrize(
+    ("text", "task"),
+    [
+        ("id,caption\na,1\n", "caption"),
+        ("id,score\na,0.5\n", "anomaly"),
+        ("id,label\na,1\n", "anomaly"),
+        ("id,dog,cat\na,1,0\n", "detect"),
+        ("id,answer\na,a dog\n", None),
+        ("id,answer\na,0.5\n", None),
+    ],
+)
+def test_columns_tell_the_task(write, text, task):
+    assert told(read_frame(write("a.csv", text)).iloc[:, 1:]) == task
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"), [("a", "a"), ("abb", "b"), ("abc", "a"), ("abcb", "b"), (["2.0", "1", "2"], "2.0")]
+)
+def test_ties_go_to_the_earlier_file(cells, expected):
+    assert commonest(list(cells)) == expected
+
+
+@pytest.mark.parametrize(
+    ("how", "counts"),
+    [("majority", ["1", "3.0", "0"]), ("mean", ["1", "3", "1"]), ("median", ["1", "3", "1"])],
+)
+def test_counts_are_merged(files, how, counts):
+    table = merged(read_submissions(files), how)
+    assert table["dog"].tolist() == counts and table["cat"].tolist() == ["0", "0", "0"]
+
+
+def test_a_half_is_rounded_up(write):
+    files = [write("a.csv", "id,count\na,2\nb,0\n"), write("b.csv", "id,count\na,3\nb,1\n")]
+    assert merged(read_submissions(files), "mean")["count"].tolist() == ["3", "1"]
+
+
+@pytest.mark.parametrize(
+    ("how", "scores"),
+    [
+        ("mean", ["33.4", "0.233333", "3.6"]),
+        ("majority", ["33.4", "0.233333", "3.6"]),
+        ("median", ["0.2", "0.3", "0.5"]),
+        ("ranks", ["0.666667", "0.444444", "0.888889"]),
+    ],
+)
+def test_labels_are_voted_on_and_scores_are_averaged(write, capsys, how, scores):
+    files = [
+        write("a.csv", "id,label,score\na,0,0.0\nb,1,0.3\nc,0,0.5\n"),
+        write("b.csv", "id,label,score\na,0,0.2\nb,0,0.1\nc,1,0.3\n"),
+        write("c.csv", "id,label,score\na,1,100\nb,0,0.3\nc,1,10\n"),
+    ]
+    table = merged(read_submissions(files), how)
+    assert table["label"].tolist() == ["0", "0", "1"]
+    assert table["score"].tolist() == [f"{float(score):.6f}" for score in scores]
+    assert ("different scales" in capsys.readouterr().out) == (how != "ranks")
+
+
+@pytest.mark.parametrize(
+    ("text", "how", "error", "message"),
+    [
+        ("id,caption\na,b\n", "mean", ConfigError, "use majority"),
+        ("id,count\na,1\n", "ranks", ConfigError, "expected scores"),
+        ("id,answer\na,b\n", "majority", ConfigError, "say --task"),
+        ("id,score\na,\n", "mean", InputError, "numbers in column `score` of .*a.csv, found '' for 'a'"),
+    ],
+)
+def test_what_cannot_be_merged_is_refused(write, text, how, error, message):
+    path = write("a.csv", text)
+    with pytest.raises(error, match=message):
+        merged(read_submissions([path, path]), how)
+
+
+def test_the_merged_file_has_the_first_ones_ids_columns_and_order_and_is_scored(files, write, tmp_path, capsys):
+    truth = write("truth.csv", "id,dog,cat\nc,0,0\nb,3,0\n001,1,0\n")
+    output = tmp_path / "merged.csv"
+    words = ["compare", str(files[0]), "--truth", str(truth), *map(str, files[1:])]
+    assert main([*words, "--merge", "majority", "--output", str(output)]) == 0
+    assert rows(output) == [["id", "dog", "cat"], ["001", "1", "0"], ["b", "3.0", "0"], ["c", "0", "0"]]
+    out = capsys.readouterr().out.splitlines()
+    (exact,) = [line.split() for line in out if line.startswith("exact ")]
+    assert exact[1:5] == ["0.8333", "0.8333", "0.8333", "1"]
+    assert "2 of 3 rows differ (dog 2)" in out
+    assert out[out.index("  b") :][1:6] == [
+        "    =  dog 3",
+        "    A  dog 2",
+        "    B  dog 3.0",
+        "    C  dog 3",
+        "    D  dog 3.0",
+    ]
+    (row,) = read_history(tmp_path)
+    assert row["task"] == "detect" and settings_of(row["settings"])["merge"] == "majority"
+
+
+def test_ids_are_written_verbatim(write, tmp_path):
+    path = write("a.csv", "id,count\n\u1100\u1161,1\n")
+    assert main(["compare", str(path), str(path), "--merge", "mean", "--output", str(tmp_path / "m.csv")]) == 0
+    assert rows(tmp_path / "m.csv")[1][0] == "\u1100\u1161"
+
+
+def test_nothing_that_is_compared_is_written_over(files, capsys):
+    before = files[0].read_bytes()
+    assert main(["compare", *map(str, files), "--merge", "mean", "--output", str(files[0])]) == 2
+    assert "which is compared" in capsys.readouterr().err and files[0].read_bytes() == before
+
+
+def test_a_truth_needs_the_task(write, capsys):
+    path = str(write("a.csv", "id,answer\na,b\n"))
+    assert main(["compare", path, path, "--truth", path]) == 2
+    assert "say --task" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [["--merge", "mean"], ["--output", "m.csv"], ["--images", "."]])
+def test_flags_that_go_together(files, more, capsys):
+    with pytest.raises(SystemExit):
+        main(["compare", *map(str, files), *more])
+    assert "expected --" in capsys.readouterr().err
