@@ -67,8 +67,8 @@ evaluate: setup ## score submissions/*.csv against the samples' truth
 models-page: setup ## write docs/models.md of pipelines/core/networks/catalogue.yaml
 	$(RUN) models --markdown > docs/models.md.new && mv docs/models.md.new docs/models.md
 
-test: setup ## run the tests
-	$(BIN)/python -m pytest
+test: setup ## run the tests, a file at a time on each core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
 stress: setup ## kill 300 runs at random, hold what comes out to undisturbed runs, write the figures (10 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.stress --kills 300 --seed 1 --write

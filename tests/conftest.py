@@ -1,5 +1,16 @@
+from pathlib import Path
+
 import pytest
 import torch
+
+LONG = ("test_full_size.py", "test_stress.py", "published/test_commands.py", "hub/test_commands.py", "browser/",
+        "album/test_indexing.py", "benchmarks/test_anomaly.py")  # fmt: skip
+"""Files that take a minute or more: begun last, they would leave the other cores without work."""
+
+
+def pytest_collection_modifyitems(items):
+    """The long files first; all others, and the tests of each, in their order."""
+    items.sort(key=lambda item: not any(name in Path(item.path).as_posix() for name in LONG))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from pipelines.core.errors import InputError
-from pipelines.search.album.album import photos
+from pipelines.search.album import photos
 from pipelines.search.where.conditions import And, Box, Compare, Counted, Known, Near, Not, Or, Period
 from pipelines.search.where.filters import COLOURS, MAX_DEPTH, MAX_LENGTH, parse
 
