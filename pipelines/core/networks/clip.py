@@ -72,11 +72,11 @@ class ClipTexts:
 
     def __init__(self, module: Any, folder: Path) -> None:  # noqa: ANN401 - any that load_clip takes
         self.module = module
-        self.tokenizer = published_tokenizer(folder)
-        # Tokenizers without a limit of their own say 10^30; RoBERTa's has fewer places than position embeddings.
-        self.longest = min(module.config.text_config.max_position_embeddings, self.tokenizer.model_max_length)
         self.fixed = module.config.model_type in SIGLIP
         """SigLIP was trained on lower-case texts padded to its longest, without a mask, and reads others worse."""
+        self.tokenizer = published_tokenizer(folder, lower=self.fixed)
+        # Tokenizers without a limit of their own say 10^30; RoBERTa's has fewer places than position embeddings.
+        self.longest = min(module.config.text_config.max_position_embeddings, self.tokenizer.model_max_length)
 
     def prepare(self, texts: Sequence[str]) -> Batch:
         """`input_ids` (B, L), int64, padded on the right; texts that are too long lose their end."""
@@ -99,8 +99,10 @@ class ClipTexts:
         return torch.tensor(ids if len(ids) <= self.longest else [*ids[: self.longest - 1], ids[-1]])
 
 
-def published_tokenizer(folder: Path) -> Any:  # noqa: ANN401 - any tokenizer
+def published_tokenizer(folder: Path, lower: bool) -> Any:  # noqa: ANN401 - any tokenizer
     """The tokenizer of a folder, by its tokenizer.json where transformers would read texts otherwise than that does.
+
+    `lower`: whether it only gets lower-case texts.
 
     transformers 5 takes the vocabulary alone from it, and makes CLIP's own way to split words around that: a Korean
     CLIP that splits otherwise would be given tokens that it was never trained on. Raises CheckpointError.
@@ -112,8 +114,9 @@ def published_tokenizer(folder: Path) -> Any:  # noqa: ANN401 - any tokenizer
     published = Tokenizer.from_file(str(path))
     published.no_padding()
     published.no_truncation()
-    ours = tokenizer(list(PROBES), add_special_tokens=False)["input_ids"]
-    theirs = [each.ids for each in published.encode_batch(list(PROBES), add_special_tokens=False)]
+    probes = [probe.lower() if lower else probe for probe in PROBES]
+    ours = tokenizer(probes, add_special_tokens=False)["input_ids"]
+    theirs = [each.ids for each in published.encode_batch(probes, add_special_tokens=False)]
     if ours == theirs:
         return tokenizer
     print(f"{folder}: texts are split as its tokenizer.json says, not as {type(tokenizer).__name__}", file=sys.stderr)
