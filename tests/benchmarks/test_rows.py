@@ -1,6 +1,8 @@
 """Contestants take turns, the time of a run is told apart, and results are kept by device."""
 
 import json
+import subprocess
+import sys
 import time
 from functools import partial
 from types import SimpleNamespace
@@ -61,13 +63,23 @@ def test_of_fewer_times_each_works_once_before_unless_all_are_warm(race):
     assert order == ["quick", "slow"] and rates == pytest.approx({"quick": 10, "slow": 2})
 
 
-def test_the_peak_of_memory_is_seen():
-    with rows.peak_memory("cpu") as peak:
-        before = rows.resident_mb()
-        held = torch.ones(50_000_000)
+PEAK = """
+import time, torch
+from benchmarks import rows
+with rows.peak_memory("cpu") as peak:
+    before = rows.resident_mb()
+    held = torch.ones(50_000_000)
+    for _ in range(600):  # a busy machine may look late
+        if peak.mb - before > 150:
+            break
         time.sleep(0.1)
-    assert peak.mb - before > 150
-    assert held.sum() > 0
+assert peak.mb - before > 150, (before, peak.mb)
+"""
+
+
+def test_the_peak_of_memory_is_seen():
+    """In a process of its own: another one may have room left that it need not ask for."""
+    subprocess.run([sys.executable, "-c", PEAK], check=True)
 
 
 @pytest.mark.parametrize("keyed", [False, True])
