@@ -20,7 +20,7 @@ _OPENERS = re.compile(
     re.I,
 )
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "「": "」", "『": "』", "«": "»", "《": "》", "〈": "〉"}
-_ARAFED = re.compile(r"\b(?:(a|an|the|one) )?araf+[a-z]*\b(?: (?:is|are))? ?", re.I)
+_ARAFED = re.compile(r"\b(?:(a|an|the|one) )?araf+e[a-z]*\b(?: (?:is|are))? ?", re.I)
 
 
 def without_thoughts(text: str) -> str:
