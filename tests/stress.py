@@ -24,6 +24,9 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
+from pipelines.core.config import load_config
+from pipelines.tasks import TASKS
+
 RESULTS = Path("benchmarks/results/stress.json")
 LIMIT_S = 300.0
 """For anything that is waited for: the longest undisturbed run takes some 5 s."""
@@ -31,17 +34,19 @@ LAST = 40
 """Changes of the folder: from the last map or picture to the end."""
 CHANGES = frozenset({"open", "os.chmod", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"})
 """Python's audit events before which a child is killed."""
-TASKS = MappingProxyType(
+RUNS = {name: task for name, task in TASKS.items() if task.pipeline}
+WRITTEN = MappingProxyType(
     {
-        "caption": [],
         "detect": ["--boxes", "{}/boxes.json", "--save-images", "{}/drawn"],
         "anomaly": ["--save-maps", "{}/maps", "--save-images", "{}/heat", "--save-fitted", "{}/fitted",
                     "--strides", "8", "16", "--fit.coreset", "0.005", "--folds", "2"],
+        "classify": ["--top-file", "{}/top.csv", "--cache", "{}/labels"],
     }
 )  # fmt: skip
-"""What each task writes beside its CSV; {} is the output folder. PatchCore is kept small: kills are many."""
-PHOTOS = MappingProxyType({"caption": 1000, "detect": 1000, "anomaly": 2500})
-"""For a deadline; too many for 9 s."""
+"""What a task writes beside its CSV; {} is the output folder. PatchCore is kept small: kills are many."""
+PHOTOS = MappingProxyType({"anomaly": 2500, "classify": 6000})
+"""For a deadline, where more than PHOTOS_FOR_MOST are needed; too many for 9 s."""
+PHOTOS_FOR_MOST = 1000
 AT_ONCE_S = 0.5
 """Within which a process that has ended already is noticed; one that works on needs more."""
 GOES_ON = "going on from an earlier run"
@@ -77,7 +82,7 @@ class Tally:
 
 def words(task: str, folder: Path, *more: str) -> list[str]:
     """The command of a run on the bundled models whose files go to `folder`."""
-    own = [word.format(folder) for word in TASKS[task]]
+    own = [word.format(folder) for word in WRITTEN.get(task, ())]
     settings = ["--config", f"configs/mini/{task}.yaml", "--output", f"{folder}/{task}.csv"]
     return [task, *settings, "--batch", "4", "--device", "cpu", "--progress", "false", *own, *more]
 
@@ -306,14 +311,15 @@ def _lines(path: Path) -> int:
 
 def complaints(task: str, submission: Path) -> list[str]:
     """What the doctor says is wrong with a submission for the bundled sample."""
-    from pipelines.core.config import load_config
-    from pipelines.core.doctor import check_submission
-    from pipelines.tasks import TASKS as KINDS
+    from pipelines.runs.examine import examine_submission
 
-    of_task = KINDS[task][0]()
-    config = load_config(Path(f"configs/mini/{task}.yaml"), of_task.config, {})
-    found = check_submission(submission, config.data, of_task.fields(config))
+    found = examine_submission(submission, RUNS[task], bundled(task))
     return [f"{task}: {each.message}" for each in found if each.severity == "error"]
+
+
+def bundled(task: str) -> Any:
+    """The settings of the bundled models and samples."""
+    return load_config(Path(f"configs/mini/{task}.yaml"), RUNS[task].config)
 
 
 def two_at_once(first: Undisturbed) -> list[str]:
@@ -382,7 +388,8 @@ def _late(first: Undisturbed, seconds: float) -> tuple["subprocess.CompletedProc
 def copies(task: str, images: Path, count: int) -> None:
     """`count` of the sample's photos in a new folder, again and again the same ones."""
     renewed(images)
-    sources = sorted(Path(f"samples/{task}").glob("weave/test/*/*.jpg" if task == "anomaly" else "images/*.jpg"))
+    sources = [sample.path for sample in RUNS[task].samples(bundled(task))]
+    sources = [path for path in sources if path.parts[:3] == sources[0].parts[:3]]  # of a tree one category
     for number in range(count):
         shutil.copyfile(sources[number % len(sources)], images / f"{number:05}.jpg")
 
@@ -393,7 +400,7 @@ MODELS = ("caption.models.blip", "detect.models.grounding_dino.model", "anomaly.
 
 def prepare() -> None:
     """Imports what the children need, and makes sure that it is safe to fork."""
-    for name in ("runs.run", "runs.examine", *MODELS, *(f"{task}.pipeline" for task in TASKS)):
+    for name in ("runs.run", "runs.examine", *MODELS, *(f"{task}.pipeline" for task in RUNS)):
         import_module(f"pipelines.{name}")
     if threading.active_count() > 1:
         raise RuntimeError("an import has started threads, so that forks are not safe")
@@ -402,17 +409,20 @@ def prepare() -> None:
 def stress(folder: Path, kills: int, seed: int, signals: int, deadline: float) -> dict[str, Any]:
     """A part for each that is not 0; `kills` and `signals` are shared by the tasks, for `deadline` see there."""
     random = Random(seed)
-    firsts = [undisturbed(task, folder / task) for task in TASKS]
+    firsts = [undisturbed(task, folder / task) for task in RUNS]
     parts: dict[str, Any] = {"cores": os.cpu_count()}
     if kills:
-        tallies = {first.task: kill_again_and_again(first, kills // len(TASKS), random) for first in firsts}
+        tallies = {first.task: kill_again_and_again(first, kills // len(RUNS), random) for first in firsts}
         parts["kills"] = {"seed": seed, "tasks": {task: asdict(tally) for task, tally in tallies.items()}}
     if signals:
-        stopped = {first.task: asdict(stop_and_go_on(first, signals // len(TASKS), random)) for first in firsts}
+        stopped = {first.task: asdict(stop_and_go_on(first, signals // len(RUNS), random)) for first in firsts}
         parts["signals"] = {"seed": seed, "tasks": stopped}
         parts["second_run"] = {"tasks": {firsts[0].task: {"faults": two_at_once(firsts[0])}}}
     if deadline:
-        late = {task: asdict(keep_a_deadline(task, folder / task, PHOTOS[task], deadline)) for task in TASKS}
+        late = {
+            task: asdict(keep_a_deadline(task, folder / task, PHOTOS.get(task, PHOTOS_FOR_MOST), deadline))
+            for task in RUNS
+        }
         parts["deadlines"] = {"tasks": late}
     return parts
 

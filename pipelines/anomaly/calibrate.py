@@ -13,13 +13,14 @@ from pydantic import TypeAdapter
 from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedKFold
 
-from pipelines.anomaly.evaluate import best_threshold, read_labels
+from pipelines.anomaly.evaluate import best_threshold
 from pipelines.anomaly.pipeline import AnomalyPipeline
 from pipelines.anomaly.settings import AnomalyConfig
 from pipelines.core.config import schema
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import read_samples
 from pipelines.core.running.runner import Runner
+from pipelines.core.submission.columns import read_labels
 from pipelines.core.submission.truth import read_frame
 from pipelines.core.submission.writing import check_writable, write_whole
 

@@ -1,6 +1,5 @@
 """Scores anomaly submissions against a truth: ranking by `score`, decisions by `label`, places by maps and masks."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from statistics import fmean
@@ -12,6 +11,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, f1_score, p
 
 from pipelines.core.config import schema
 from pipelines.core.errors import InputError
+from pipelines.core.submission.columns import read_labels, read_numbers
 from pipelines.core.submission.scores import Evaluation, Score, by
 from pipelines.core.submission.truth import joined, read_frame
 
@@ -90,14 +90,6 @@ def score(
     return Evaluation(scores, lines, details)
 
 
-def read_labels(truth: pd.DataFrame) -> "pd.Series[int]":
-    """The column `label` of a truth that is indexed by its ids. Raises InputError for what is not 0 or 1."""
-    labels = read_numbers(truth, "label", "truth")
-    if other := sorted(set(labels) - {0, 1}):
-        raise InputError(f"expected the labels 0 and 1 in the truth, found {other[0]:g}")
-    return labels.astype(int)
-
-
 def best_threshold(scores: Sequence[float], labels: Sequence[int]) -> float:
     """The threshold above which calling images anomalous has the best F1; labels are 0 and 1, both are there.
 
@@ -148,16 +140,3 @@ def _line(name: str, found: Sequence[Score] | None, labels: "pd.Series[int]") ->
 
 def _score(name: str, value: float) -> Score:
     return Score(name, float(value), by("scikit-learn"))
-
-
-def read_numbers(frame: pd.DataFrame, column: str, name: str) -> "pd.Series[float]":
-    if column not in frame:
-        raise InputError(f"expected a column `{column}` in the {name}, found {', '.join(frame.columns)}")
-    for key, cell in frame[column].items():
-        try:
-            usable = math.isfinite(float(cell))
-        except (TypeError, ValueError):
-            usable = False
-        if not usable:
-            raise InputError(f"expected numbers in column `{column}` of the {name}, found {cell!r} for {key!r}")
-    return frame[column].astype(float)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from pipelines.demo.language import choose_language, say
 from pipelines.demo.serving import first_page, libraries, warm_up
+from pipelines.tasks import TASKS
 
 # A Material icon here would make each visitor's browser ask Google for it.
 ICON = Path(__file__).parent / "icon.svg"
@@ -21,10 +22,10 @@ def main() -> None:
     with top:
         choose_language()  # before anything is said: the address may name the language
     pages = [
-        _page("caption.page", "", say("캡션", "Captions"), "subtitles"),
-        _page("detect.page", "detect", say("찾고 세기", "Find and count"), "frame_inspect"),
-        _page("anomaly.page", "anomaly", say("이상 탐지", "Anomalies"), "troubleshoot"),
-        _page("search.page", "search", say("사진 검색", "Photo search"), "image_search"),
+        _page("caption.page", "", say(*TASKS["caption"].title), "subtitles"),
+        _page("detect.page", "detect", say(*TASKS["detect"].title), "frame_inspect"),
+        _page("anomaly.page", "anomaly", say(*TASKS["anomaly"].title), "troubleshoot"),
+        _page("search.page", "search", say(*TASKS["search"].title), "image_search"),
         _page("runs.page", "runs", say("제출과 실행", "Submissions and runs"), "leaderboard"),
         _page("status_page", "status", say("상태", "Status"), "monitor_heart"),
     ]

@@ -2,6 +2,7 @@
 
 import resource
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,6 +13,7 @@ from pipelines.demo.working import stage_name
 
 if TYPE_CHECKING:  # torch takes seconds
     from pipelines.core.running.runner import Runner
+    from pipelines.core.running.serving import Network
 
 
 @st.fragment(run_every=3)
@@ -27,6 +29,12 @@ def page() -> None:
         for name, size in _device_memory(shared.runner).items():
             st.metric(name, _gigabytes(size), border=True)
     st.subheader(say("메모리에 있는 모델", "Models in memory"), anchor=False)
+    _show_models(shared.networks)
+    st.subheader(say("빠르기", "Speed"), anchor=False)
+    _show_speed(shared.runner)
+
+
+def _show_models(networks: "Sequence[Network]") -> None:
     models = [
         {
             "model": each.model,
@@ -34,36 +42,38 @@ def page() -> None:
             "million": sum(weights.numel() for weights in each.module.parameters()) / 1e6,
             "dtype": str(next(each.module.parameters()).dtype).removeprefix("torch."),
         }
-        for each in shared.networks
+        for each in networks
     ]
-    if models:
-        st.dataframe(
-            pd.DataFrame(models), hide_index=True,
-            column_config={
-                "model": say("모델", "Model"), "checkpoint": say("체크포인트", "Checkpoint"),
-                "million": st.column_config.NumberColumn(say("매개변수 (백만)", "Million weights"), format="%.1f"),
-                "dtype": say("수의 형식", "Precision"),
-            },
-        )  # fmt: skip
-    else:
+    if not models:
         st.caption(say("아직 없습니다. 쓰는 쪽에서 열립니다.", "None yet: they load when a page needs them."))
-    st.subheader(say("빠르기", "Speed"), anchor=False)
+        return
+    st.dataframe(
+        pd.DataFrame(models), hide_index=True,
+        column_config={
+            "model": say("모델", "Model"), "checkpoint": say("체크포인트", "Checkpoint"),
+            "million": st.column_config.NumberColumn(say("매개변수 (백만)", "Million weights"), format="%.1f"),
+            "dtype": say("수의 형식", "Precision"),
+        },
+    )  # fmt: skip
+
+
+def _show_speed(runner: "Runner") -> None:
     stages = [
         {"stage": stage_name(each.name), "items": each.items, "speed": each.items_per_second, "failed": each.failed}
-        for each in shared.runner.reports
+        for each in runner.reports
         if each.items
     ]
-    if stages:
-        st.dataframe(
-            pd.DataFrame(stages), hide_index=True,
-            column_config={
-                "stage": say("일", "Work"), "items": say("개수", "Items"),
-                "speed": st.column_config.NumberColumn(say("초당", "A second"), format="%.1f"),
-                "failed": say("실패", "Failed"),
-            },
-        )  # fmt: skip
-    else:
+    if not stages:
         st.caption(say("아직 한 일이 없습니다.", "Nothing was done yet."))
+        return
+    st.dataframe(
+        pd.DataFrame(stages), hide_index=True,
+        column_config={
+            "stage": say("일", "Work"), "items": say("개수", "Items"),
+            "speed": st.column_config.NumberColumn(say("초당", "A second"), format="%.1f"),
+            "failed": say("실패", "Failed"),
+        },
+    )  # fmt: skip
 
 
 def _device(runner: "Runner") -> str:

@@ -18,6 +18,7 @@ from pipelines.core.running.cards import CardFacts
 from pipelines.core.running.device import choose, note_said
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.submission.truth import read_frame
 from pipelines.core.submission.writing import content_hash
 from pipelines.core.task import Task
 from pipelines.runs.history import read_history
@@ -34,9 +35,11 @@ def examine_inputs(task: Task, config: Any) -> list[Finding]:  # noqa: ANN401 - 
     except SuiteError as error:
         findings.append(Finding("error", str(error)))
         fields = None
-    images = images_that_count(task, config)
-    findings += check_inputs(config.data, fields, images)
-    said = _refusal(lambda: read_samples(config.data, images))  # the same, of which `check_inputs` says more
+    said = None
+    if (data := task.data(config)) is not None:
+        images = images_that_count(task, config)
+        findings += check_inputs(data, fields, images)
+        said = _refusal(lambda: read_samples(data, images))  # the same, of which `check_inputs` says more
     refused = _refusal(lambda: task.samples(config))
     broken = any(finding.severity == "error" for finding in findings)
     if refused and not (broken and refused == said) and Finding("error", refused) not in findings:
@@ -60,14 +63,18 @@ def examine_device(runner: RunnerConfig, cards: CardFacts | None = None) -> list
 
 def examine_submission(path: Path, task: Task, config: Any) -> list[Finding]:  # noqa: ANN401 - a task's settings class
     """All that is wrong with a submission of this task and these settings. Raises InputError for unusable settings."""
-    return check_submission(path, config.data, task.fields(config), images_that_count(task, config))
+    if task.command is None:
+        return check_submission(path, config.data, task.fields(config), images_that_count(task, config))
+    refused = _refusal(lambda: task.comparison.by_id(read_frame(path)))  # rankings: several rows an id
+    return [Finding("error", f"{path}: {refused}")] if refused else []
 
 
 def images_that_count(task: Task, config: Any) -> list[Path] | None:  # noqa: ANN401 - a task's settings class
     """The images that the task would run on if no CSV chose among them; None where it has no such thing."""
-    whole = replace(config.data, sample_submission=None, test_csv=None)
+    if task.command is None:
+        config = replace(config, data=replace(config.data, sample_submission=None, test_csv=None))
     try:
-        return [sample.path for sample in task.samples(replace(config, data=whole))]
+        return [sample.path for sample in task.samples(config)]
     except SuiteError:
         return None
 
@@ -86,21 +93,23 @@ def show(findings: Sequence[Finding]) -> None:
         print(f"{finding.severity}: {' '.join(finding.message.split())}", file=sys.stderr)
 
 
-def estimate(name: str, config: Any, images: int, device: str) -> str | None:  # noqa: ANN401 - a task's settings class
+def estimate(task: Task, config: Any, images: int, device: str) -> str | None:  # noqa: ANN401 - its settings class
     """How long a run will take by the last whole run of the same task, model and device; None where there is none."""
     rows: list[dict[str, str]] = []
     with suppress(InputError):  # a damaged history spoils no run
-        rows = read_history(config.data.output.parent)
+        if (data := task.data(config)) is not None:
+            rows = read_history(data.output.parent)
     for row in reversed(rows):
-        record = _record_of(row) if (row["task"], row["device"]) == (name, device) else None
+        record = _record_of(row) if (row["task"], row["device"]) == (task.name, device) else None
         if record is None or any(
             record["settings"].get(key) != getattr(config, key, None) for key in ("model", "checkpoint")
         ):
             continue
         if record.get("missing") or any(stage.get("resumed") for stage in record["stages"]):
             continue  # it did not see all images itself
-        seconds, count = record["seconds"]["total"] - record["seconds"]["setup"], record["images"]
-        took = record["seconds"]["setup"] + images * seconds / count
+        setup, count = record["seconds"]["setup"], record["images"]
+        seconds = record["seconds"]["total"] - setup
+        took = setup + images * seconds / count
         return f"about {_spoken(took)} for {images:,} images at {count / seconds:.1f} a second, as in the last run"
     return None
 
@@ -113,7 +122,7 @@ def check_memory(free: int) -> list[Finding]:
     return [Finding("warning", message)]
 
 
-def report(name: str, task: Task, config: Any, submission: Path | None) -> int:  # noqa: ANN401
+def report(task: Task, config: Any, submission: Path | None) -> int:  # noqa: ANN401 - a task's settings class
     """Prints all that is found, and of a run that may begin what it takes; 2 where something is an error, else 0."""
     findings = examine_inputs(task, config)
     if submission is not None:
@@ -124,14 +133,15 @@ def report(name: str, task: Task, config: Any, submission: Path | None) -> int: 
     told = [f"{count} {what}{'s' * (count > 1)}" for count, what in
             ((errors, "error"), (len(findings) - errors, "warning")) if count]  # fmt: skip
     if errors:
-        print(f"{name}: {' and '.join(told)} found")
+        print(f"{task.name}: {' and '.join(told)} found")
         return 2
     rows, images = len(task.samples(config)), len(images_that_count(task, config) or task.samples(config))
+    looked = f"{images} images" if task.command else f"{images} images and {rows} rows"
     of_file = f", and in {submission}" if submission else ""
-    print(f"{name}: {' and '.join(told) or 'no problem'} found in {images} images and {rows} rows{of_file}")
+    print(f"{task.name}: {' and '.join(told) or 'no problem'} found in {looked}{of_file}")
     runner = Runner(config.runner)
     told = ahead.lines(config, device_of(runner), ahead.here())
-    if (taking := estimate(name, config, rows, runner.device_name)) is not None:
+    if (taking := estimate(task, config, rows, runner.device_name)) is not None:
         told.append(taking)
     for line in told:
         print(line)

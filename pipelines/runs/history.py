@@ -19,6 +19,7 @@ from pipelines.core.images.samples import read_table
 from pipelines.core.submission.scores import Score
 from pipelines.core.submission.writing import content_hash, write_whole
 from pipelines.core.table import print_table
+from pipelines.tasks import TASKS
 
 NAME = "history.csv"
 FRONT = ["finished_utc", "task", "submission"]
@@ -123,10 +124,10 @@ def read_history(folder: Path) -> list[Row]:
     return [dict.fromkeys(BACK, "") | row for row in table.rows]  # an older history has fewer columns
 
 
-def main(words: Sequence[str], tasks: Sequence[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """`python -m pipelines history`: the runs of each task as a table, the newest last. Raises InputError."""
     parser = argparse.ArgumentParser(prog="python -m pipelines history", allow_abbrev=False)
-    parser.add_argument("--task", choices=tasks, help="only the runs of one task")
+    parser.add_argument("--task", choices=list(TASKS), help="only the runs of one task")
     parser.add_argument("--folder", type=Path, default=Path("submissions"), help="folder of the submissions")
     arguments = parser.parse_args(words)
     rows = read_history(arguments.folder)

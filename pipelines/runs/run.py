@@ -42,13 +42,14 @@ class TaskConfig(Protocol):
 T = TypeVar("T")
 
 
-def run_task(name: str, task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop | None = None) -> Written:
-    """Runs the task called `name` from its settings to the written submission, its record and its row in the history.
+def run_task(task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop | None = None) -> Written:
+    """Runs a task from its settings to the written submission, its record and its row in the history.
 
     What can fail before the work fails first: the output's place, all that the doctor finds, then the models. What is
     finished is kept beside the output, and the next run of the same goes on from there, unless it is to be `fresh`;
     once `stop` is due, what is missing gets the fallback. Raises SuiteError with one sentence for the user.
     """
+    assert task.pipeline is not None
     started = time.perf_counter()
     stop = stop or Stop()
     output = config.data.output
@@ -60,37 +61,47 @@ def run_task(name: str, task: Task, config: TaskConfig, *, fresh: bool = False, 
         runner = Runner(config.runner, stop)
         pipeline = task.pipeline(config, runner)
         schema = read_schema(config.data, pipeline.fields)
-        loaded = time.perf_counter() - started
-        runner.journal = work.journal(run_key(name, config, pipeline, samples), pipeline.results, fresh)
+        setup = time.perf_counter() - started
+        runner.journal = work.journal(run_key(task.name, config, pipeline, samples), pipeline.results, fresh)
         _report_journal(runner.journal)
         with stop.on_signals(), closing(runner.journal):
             written = write_submission(output, schema, pipeline, _releasing(pipeline(samples), len(samples), work))
-        record = {
-            "task": name,
-            "submission": str(output),
-            "content_hash": content_hash(output),
-            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "rows": written.rows,
-            "images": len(samples),
-            "blanks": [asdict(blank) for blank in written.blanks],
-            "missing": written.missing,
-            "stopped": stop.reason,
-            "seconds": {"setup": round(loaded, 3), "total": round(time.perf_counter() - started, 3)},
-            "stages": [
-                asdict(report) | {"items_per_second": round(report.items_per_second, 3)} for report in runner.reports
-            ],
-            "device": runner.device_name,
-            "versions": _versions(),
-            "settings": asdict(config),  # type: ignore[call-overload]
-            "run": pipeline.record(),
-        }
+        seconds = {"setup": round(setup, 3), "total": round(time.perf_counter() - started, 3)}
+        record = _record(task.name, config, runner, pipeline, written, len(samples), seconds)
         write_record(output.with_suffix(".json"), record)
         if not written.missing:
             work.clear()
-    note_run(name, config, record)
-    _report(output, written, record)
+    note_run(task.name, config, record)
+    _report(task, output, written, record)
     show(examine_submission(output, task, config))
     return written
+
+
+def _record(
+    name: str, config: TaskConfig, runner: Runner, pipeline: Pipeline[Any], written: Written, images: int,
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:  # fmt: skip
+    """What is kept of a run beside its submission, as JSON."""
+    output = config.data.output
+    return {
+        "task": name,
+        "submission": str(output),
+        "content_hash": content_hash(output),
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "rows": written.rows,
+        "images": images,
+        "blanks": [asdict(blank) for blank in written.blanks],
+        "missing": written.missing,
+        "stopped": runner.stop.reason,
+        "seconds": seconds,
+        "stages": [
+            asdict(report) | {"items_per_second": round(report.items_per_second, 3)} for report in runner.reports
+        ],
+        "device": runner.device_name,
+        "versions": _versions(),
+        "settings": asdict(config),  # type: ignore[call-overload]
+        "run": pipeline.record(),
+    }
 
 
 def run_key(name: str, config: TaskConfig, pipeline: Pipeline[Any], samples: Sequence[Sample]) -> dict[str, Any]:
@@ -120,17 +131,17 @@ def _report_journal(journal: Journal) -> None:
         print(f"going on from an earlier run that was not finished ({journal.path})", file=sys.stderr)
 
 
-def _report(output: Path, written: Written, record: Mapping[str, Any]) -> None:
+def _report(task: Task, output: Path, written: Written, record: Mapping[str, Any]) -> None:
     """The end of a run on the terminal: rows, time, and every blank with its reason."""
     print(f"{output}: {written.rows} rows in {record['seconds']['total']:.1f} s ({record['device']})")
     if written.missing:
         print(
             f"{record['stopped']}: {written.missing} of {record['images']} images were not reached, and their rows say "
-            "what is likely by the others; run the same again to go on",
+            f"what is likely by the others ({task.fallback[1]}); run the same again to go on",
             file=sys.stderr,
         )
     print_failures(
-        f"{len(written.blanks)} of {record['images']} images could not be used and have a blank row",
+        f"{len(written.blanks)} of {record['images']} images could not be used and have a blank row ({task.blank[1]})",
         {blank.id: blank.reason for blank in written.blanks},
         str(output.with_suffix(".json")),
     )

@@ -3,15 +3,20 @@
 import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import ascii_uppercase
 
 import pandas as pd
 
 from pipelines.core.errors import InputError
+from pipelines.core.submission.schema import Kind
 from pipelines.core.submission.scores import Score
 from pipelines.core.submission.truth import joined, read_frame
+from pipelines.core.submission.writing import content_hash
+from pipelines.runs.history import read_history
+from pipelines.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -19,12 +24,12 @@ class Submissions:
     """Submissions of the same ids and columns; the first one decides on their order."""
 
     paths: Sequence[Path]
+    frames: Sequence[pd.DataFrame]
+    """All their rows, as they stand in the files."""
     tables: Sequence[pd.DataFrame]
     """Their cells as text, all indexed by the ids (in NFC) of the first, with its columns."""
-    key: str
-    """The name of the id column."""
     task: str | None
-    """None where the columns do not tell."""
+    """The name of their task; None where nothing tells."""
     merge: str | None = None
     """How the last one was merged from the others, where it was."""
 
@@ -46,36 +51,79 @@ class Submissions:
         return found
 
     def differing_rows(self) -> pd.DataFrame:
-        """The rows of `differing` that count: with labels at hand, two raw scores of one label are no difference."""
+        """The rows of `differing` that count: with answers at hand, two raw scores of one answer are no difference."""
         cells = self.differing()
-        decisive = cells.columns.drop("score") if {"label", "score"} <= set(cells.columns) else cells.columns
-        return cells[cells[decisive].any(axis=1)]
+        answers = [column for column in cells if self.kind(str(column)) != "score"]
+        return cells[cells[answers or list(cells.columns)].any(axis=1)]
+
+    def kind(self, column: str) -> Kind:
+        """What a column holds, by its name and its cells; text where the task is not known."""
+        if self.task is None:
+            return "text"
+        columns = TASKS[self.task].comparison.columns
+        kind: Kind = columns[column] if column in columns else next(iter(columns.values()))
+        if kind == "label" and not all(value_of(cell) in (0, 1) for table in self.tables for cell in table[column]):
+            return "score"  # a contest's own column, which was filled with it
+        return kind
 
 
 def read_submissions(paths: Sequence[Path], task: str | None = None) -> Submissions:
-    """Reads submissions whose first column is the id. Raises InputError where their ids or columns differ."""
+    """Reads submissions whose first column is the id, of `task` or of the one that wrote them.
+
+    Raises InputError where their ids, columns or tasks differ.
+    """
     if not 2 <= len(paths) <= len(ascii_uppercase):
         raise InputError(f"expected 2 to {len(ascii_uppercase)} submissions to compare, found {len(paths)}")
     frames = [read_frame(path) for path in paths]
-    key, *columns = frames[0].columns
+    task = task or _common(paths, [written_by(path, frame) for path, frame in zip(paths, frames, strict=True)])
+    by_id = frames if task is None else [TASKS[task].comparison.by_id(frame) for frame in frames]
+    columns = list(by_id[0].columns[1:])
     tables = []
-    for path, frame in zip(paths, frames, strict=True):
+    for path, frame in zip(paths, by_id, strict=True):
         if set(frame.columns[1:]) != set(columns) or not columns:
             raise InputError(
                 f"expected the columns of {paths[0]} ({', '.join(columns) or 'none beside the ids'}) in {path}, found "
                 f"{', '.join(frame.columns[1:]) or 'none beside the ids'}"
             )
-        tables.append(joined(frame, frames[0], (str(path), str(paths[0])))[0][columns])
-    return Submissions(paths, tables, key, task or told(tables[0]))
+        tables.append(joined(frame, by_id[0], (str(path), str(paths[0])))[0][columns])
+    return Submissions(paths, frames, tables, task)
 
 
-def told(table: pd.DataFrame) -> str | None:
-    """The task that the columns of a submission tell: counts are whole numbers of 0 or more in every cell."""
-    if "caption" in table:
-        return "caption"
-    if "label" in table or "score" in table:
-        return "anomaly"
-    return "detect" if all(cell.strip().isdecimal() for cell in table.to_numpy().flat) else None
+def written_by(path: Path, frame: pd.DataFrame) -> str | None:
+    """The task that wrote a file, by the history beside it, else the only one that its columns and cells can be of."""
+    content = content_hash(path)
+    with suppress(InputError):  # a damaged history
+        for row in reversed(read_history(path.parent)):
+            if row["content_hash"] == content and row["task"] in TASKS:
+                return row["task"]
+    table = frame.iloc[:, 1:]
+    told = [name for name, task in TASKS.items() if task.comparison.tells(table)]
+    return told[0] if len(told) == 1 else None
+
+
+def _common(paths: Sequence[Path], tasks: Sequence[str | None]) -> str | None:
+    """The one task of several files; None where nothing tells of any. Raises InputError where they differ."""
+    known = [(path, task) for path, task in zip(paths, tasks, strict=True) if task is not None]
+    for path, task in known[1:]:
+        if task != known[0][1]:
+            raise InputError(
+                f"expected submissions of one task, found {known[0][1]} in {known[0][0]} and {task} in {path}; compare "
+                "those of one, or say --task"
+            )
+    return known[0][1] if known else None
+
+
+def with_merged(submissions: Submissions, path: Path, merged: pd.DataFrame, how: str) -> Submissions:
+    """The submissions, and last the one at `path` that was merged from them."""
+    by_id = TASKS[str(submissions.task)].comparison.by_id
+    table = joined(by_id(merged), by_id(submissions.frames[0]))[0]
+    return replace(
+        submissions,
+        paths=[*submissions.paths, path],
+        frames=[*submissions.frames, merged],
+        tables=[*submissions.tables, table],
+        merge=how,
+    )
 
 
 def read_truth(path: Path, submissions: Submissions) -> pd.DataFrame:

@@ -4,16 +4,13 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pipelines.core.config import add_flags, given_flags, load_config
 from pipelines.core.table import print_table
+from pipelines.core.task import Note
 from pipelines.search.settings import SearchConfig
-
-Note = Callable[[str, Any, Mapping[str, Any]], None]
-"""Keeps a run for the history: its task, settings and record."""
 
 WORDS = (
     "what the photo shows, in Korean or English; a minus takes a word away, quotes keep words together, as in "
@@ -26,11 +23,27 @@ WHERE = (
     "lon, and what `enrich` counted (dog, 강아지). Comparisons: = != < <= > >=, ~ (contains), in (..), between a and "
     "b. Places: near(37.5, 127.0, 5km), box(south, west, north, east). Joined by and, or, not and parentheses"
 )
+TRUTH = (
+    "CSV `image,caption` of the album's photos, such as captions or what you would ask (an image may have several "
+    "rows, a caption several images); --columns are its texts; without it the captions that `enrich` wrote"
+)
 CLASSIFY = "`search classify DIR --labels labels.txt` gives photos a class by its name, as the task `classify`."
 
 
 def main(words: Sequence[str], note_run: Note) -> int:
     """Runs one of the commands; 0 where it went well. A ranking is told to `note_run`. Raises SuiteError."""
+    arguments = _given(words)
+    config = load_config(arguments.config, SearchConfig, given_flags(arguments))
+    if arguments.command == "index":
+        return _index(arguments.folder, config, arguments.fresh)
+    if arguments.command == "query":
+        return _query(arguments, config)
+    if arguments.command == "calibrate":
+        return _calibrate(config, arguments.truth, arguments.settings_out)
+    return _rank(config, note_run)
+
+
+def _given(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipelines search", allow_abbrev=False, epilog=CLASSIFY)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     index = commands.add_parser("index", help="makes an album of a folder of photos, or brings it up to date")
@@ -46,12 +59,7 @@ def main(words: Sequence[str], note_run: Note) -> int:
     query.add_argument("--all", action="store_true", help="also show photos below the `cutoff`, marked")
     rank = commands.add_parser("rank", help="ranks a folder's photos for many queries, to be scored")
     calibrate = commands.add_parser("calibrate", help="finds the `cutoff` by captions whose photos are known")
-    calibrate.add_argument(
-        "--truth",
-        type=Path,
-        help="CSV `image,caption` of the album's photos, such as captions or what you would ask (an image may have "
-        "several rows, a caption several images); --columns are its texts; without it the captions that `enrich` wrote",
-    )
+    calibrate.add_argument("--truth", type=Path, help=TRUTH)
     calibrate.add_argument(
         "--settings-out",
         type=Path,
@@ -64,14 +72,7 @@ def main(words: Sequence[str], note_run: Note) -> int:
     arguments = parser.parse_args(list(words))
     if arguments.command == "query" and arguments.words is None and arguments.image is None:
         query.error("expected words, --image or both")
-    config = load_config(arguments.config, SearchConfig, given_flags(arguments))
-    if arguments.command == "index":
-        return _index(arguments.folder, config, arguments.fresh)
-    if arguments.command == "query":
-        return _query(arguments, config)
-    if arguments.command == "calibrate":
-        return _calibrate(config, arguments.truth, arguments.settings_out)
-    return _rank(config, note_run)
+    return arguments
 
 
 def _index(folder: Path, config: SearchConfig, fresh: bool) -> int:

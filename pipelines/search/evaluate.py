@@ -1,6 +1,5 @@
 """Scores photo search: how far up the photo stands that a caption was written of."""
 
-import math
 import statistics
 import unicodedata
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ import pandas as pd
 
 from pipelines.core.config import schema
 from pipelines.core.errors import InputError
+from pipelines.core.submission.columns import read_numbers
 from pipelines.core.submission.scores import Evaluation, Score
 from pipelines.core.submission.truth import read_frame
 
@@ -38,16 +38,14 @@ class SearchScoring:
 
 
 def evaluate(settings: SearchScoring) -> Evaluation:
-    """Scores the results and shows the captions whose photos stand lowest. Raises InputError."""
+    """Scores the results. Raises InputError."""
     truth = read_frame(settings.truth)
     ranks = right_ranks(read_frame(settings.submission), truth, settings.columns)
     names = {column: f" {column}" if len(ranks) > 1 else "" for column in ranks}
     everywhere = {caption: rank for of_column in ranks.values() for caption, rank in of_column.items()}
-    lowest = sorted(everywhere.items(), key=lambda item: -item[1])[: settings.worst]
     return Evaluation(
         [score for column, found in ranks.items() for score in scores(list(found.values()), names[column])],
-        [f"worst: rank {rank} for {caption!r}" for caption, rank in lowest if rank > 1],
-        {"ranks": everywhere},
+        details={"ranks": everywhere},
     )
 
 
@@ -70,18 +68,11 @@ def right_ranks(
     is not among the results stands right after them; of equal scores the earlier row is first. Raises InputError for
     missing columns, captions without results, results for other captions, or scores that are no numbers.
     """
-    for name, table, wanted in (("submission", results, ["caption", "image", "score"]), ("truth", truth, columns)):
-        lacking = [each for each in wanted if each not in table.columns]
-        if lacking:
-            found = ", ".join(map(str, table.columns))
-            raise InputError(f"expected the columns {', '.join(wanted)} in the {name}, found {found}")
-    results, truth = _nfc(results), _nfc(truth)
-    right = {
-        column: {str(caption): set(rows[truth.columns[0]]) for caption, rows in truth.groupby(column, sort=False)}
-        for column in columns
-    }
+    _check_columns(results, ("caption", "image", "score"), "submission")
+    _check_columns(truth, columns, "truth")
+    right = {column: right_images(truth, column) for column in columns}
     asked = {caption for captions in right.values() for caption in captions}
-    found_for = {str(caption): rows for caption, rows in results.groupby("caption", sort=False)}
+    found_for = ranked(results)
     for where, extra in (("truth", asked - found_for.keys()), ("submission", found_for.keys() - asked)):
         if extra:
             some = ", ".join(repr(caption) for caption in sorted(extra)[:3])
@@ -97,24 +88,40 @@ def right_ranks(
     }
 
 
+def ranked(results: pd.DataFrame) -> dict[str, list[str]]:
+    """Caption -> its images, the best first; of equal scores the earlier row is first; all in NFC.
+
+    `results` has the columns caption, image and score, as text. Raises InputError for others, and for scores that are
+    no numbers.
+    """
+    _check_columns(results, ("caption", "image", "score"), "submission")
+    table = _nfc(results)
+    table["score"] = read_numbers(table, "score", "submission")
+    ordered = table.sort_values("score", ascending=False, kind="stable")
+    found: dict[str, list[str]] = {str(caption): [] for caption in table["caption"]}
+    for caption, image in zip(ordered["caption"], ordered["image"], strict=True):
+        found[caption].append(image)
+    return found
+
+
+def right_images(truth: pd.DataFrame, column: str) -> dict[str, set[str]]:
+    """Each text of a column of a truth -> the images that it was written of, all in NFC."""
+    table = _nfc(truth)
+    return {str(caption): set(rows[table.columns[0]]) for caption, rows in table.groupby(column, sort=False)}
+
+
+def _check_columns(table: pd.DataFrame, wanted: Sequence[str], name: str) -> None:
+    if any(column not in table.columns for column in wanted):
+        found = ", ".join(map(str, table.columns))
+        raise InputError(f"expected the columns {', '.join(wanted)} in the {name}, found {found}")
+
+
 def _nfc(table: pd.DataFrame) -> pd.DataFrame:
     """With all cells in NFC: a name or caption typed on a Mac may have its Hangul in parts, and is the same."""
     same: pd.DataFrame = table.apply(lambda column: column.map(lambda cell: unicodedata.normalize("NFC", str(cell))))
     return same
 
 
-def _rank(results: pd.DataFrame, right: set[str]) -> int:
+def _rank(images: Sequence[str], right: set[str]) -> int:
     """The place of the first right image, or the one after the last."""
-    rows = [(_number(score), image) for score, image in zip(results["score"], results["image"], strict=True)]
-    ordered = [image for _, image in sorted(rows, key=lambda row: -row[0])]
-    return next((place for place, image in enumerate(ordered, start=1) if image in right), len(ordered) + 1)
-
-
-def _number(cell: object) -> float:
-    try:
-        value = float(str(cell))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"expected numbers in column `score` of the submission, found {cell!r}")
-    return value
+    return next((place for place, image in enumerate(images, start=1) if image in right), len(images) + 1)

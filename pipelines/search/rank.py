@@ -43,6 +43,7 @@ def rank(config: SearchConfig) -> Mapping[str, Any]:
     runner = Runner(config.runner)
     folder = checkpoints.resolve(config.checkpoint)
     images, texts = load_clip(folder)
+    loaded = time.perf_counter() - started
     queries = Queries(texts, runner, config.translate, config.translation)
     of_queries = queries.vectors(asked)
     say_translated(queries, config.checkpoint)
@@ -61,7 +62,7 @@ def rank(config: SearchConfig) -> Mapping[str, Any]:
         "queries": len(asked),
         "blanks": [{"id": outcome.item.id, "reason": outcome.error} for outcome in failed],
         "missing": 0,
-        "seconds": {"total": round(seconds, 3)},
+        "seconds": {"setup": round(loaded, 3), "total": round(seconds, 3)},
         "stages": [asdict(report) for report in runner.reports],
         "device": str(runner.device),
         "settings": asdict(config),

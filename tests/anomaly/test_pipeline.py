@@ -16,12 +16,12 @@ from pipelines.anomaly.evaluate import score
 from pipelines.anomaly.maps.heatmap import smooth
 from pipelines.anomaly.models import METHODS
 from pipelines.anomaly.pipeline import AnomalyPipeline
-from pipelines.anomaly.settings import AnomalyConfig, fields, samples
+from pipelines.anomaly.settings import AnomalyConfig, samples
+from pipelines.anomaly.task import TASK
 from pipelines.core.config import add_flags, given_flags, load_config
 from pipelines.core.errors import CheckpointError, ConfigError, InputError, SubmissionError
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.stopping import Stop
-from pipelines.core.task import Task
 from pipelines.runs.run import run_task
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def settings(backbone_folder, tree, tmp_path):
 
 
 def run(config: AnomalyConfig) -> list[dict[str, str]]:
-    run_task("anomaly", Task(AnomalyConfig, AnomalyPipeline, samples, fields), config)
+    run_task(TASK, config)
     with config.data.output.open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -423,7 +423,7 @@ class Asked(Stop):
 
 
 def asked(config: AnomalyConfig, stop: Asked) -> Asked:
-    run_task("anomaly", Task(AnomalyConfig, AnomalyPipeline, samples, fields), config, stop=stop)
+    run_task(TASK, config, stop=stop)
     return stop
 
 

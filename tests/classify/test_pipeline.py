@@ -10,19 +10,18 @@ from mini.world import KINDS
 from pipelines.__main__ import main
 from pipelines.classify.labels import read_labels
 from pipelines.classify.pipeline import ClassifyPipeline, _noun
-from pipelines.classify.settings import ClassifyConfig, fields, samples
+from pipelines.classify.settings import ClassifyConfig
+from pipelines.classify.task import TASK
 from pipelines.core.config import DataConfig, TranslationConfig, load_config
 from pipelines.core.errors import CheckpointError, ConfigError, InputError, StoppedError
 from pipelines.core.images.samples import read_table
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.running.stopping import Stop
-from pipelines.core.task import Task
 from pipelines.runs.run import run_task
 from tests.search.conftest import draw
 
 QUIET = RunnerConfig(device="cpu", precision="fp32", batch=2, progress=False)
-TASK = Task(ClassifyConfig, ClassifyPipeline, samples, fields)
 MINI = Path("configs/mini/classify.yaml")
 needs_mini = pytest.mark.skipif(not Path("mini/weights/clip").is_dir(), reason="needs mini/weights/clip")
 
@@ -42,7 +41,7 @@ def settings(folder, checkpoint, output="out/a.csv", **changes):
 
 
 def run(config, **options):
-    run_task("classify", TASK, config, **options)
+    run_task(TASK, config, **options)
     record = json.loads(config.data.output.with_suffix(".json").read_text(encoding="utf-8"))
     return read_table(config.data.output).rows, record
 

@@ -6,9 +6,10 @@ import pytest
 from pipelines.__main__ import main
 from pipelines.core.errors import ConfigError, InputError
 from pipelines.core.submission.truth import read_frame
-from pipelines.runs.compare import commonest, merged
-from pipelines.runs.history import read_history, settings_of
-from pipelines.runs.submissions import read_submissions, told
+from pipelines.runs.history import note_merge, read_history, settings_of
+from pipelines.runs.merging import commonest, merged
+from pipelines.runs.submissions import read_submissions, written_by
+from pipelines.tasks import TASKS
 
 
 @pytest.fixture
@@ -64,7 +65,8 @@ def test_scores_that_differ_make_no_row_differ_whose_label_is_the_same(write):
         ("id,count\na,1\n", r"same ids in .*b.csv and .*a.csv, found 1 only in .*a.csv, such as 'b'"),
         ("id,count\na,1\nb,1\nc,1\n", "found 1 only in .*b.csv, such as 'c'"),
         ("id,count\na,1\na,1\nb,1\n", "each id once in .*b.csv"),
-        ("id,label\na,1\nb,1\n", r"columns of .*a.csv \(count\) in .*b.csv, found label"),
+        ("id,dog\na,1\nb,1\n", r"columns of .*a.csv \(count\) in .*b.csv, found dog"),
+        ("id,label\na,1\nb,1\n", r"of one task, found detect in .*a.csv and anomaly in .*b.csv"),
     ],
 )
 def test_files_that_do_not_pair_are_refused(write, other, message):
@@ -78,13 +80,42 @@ def test_files_that_do_not_pair_are_refused(write, other, message):
         ("id,caption\na,1\n", "caption"),
         ("id,score\na,0.5\n", "anomaly"),
         ("id,label\na,1\n", "anomaly"),
+        ("id,label\na,1\nb,강아지\n", "classify"),
+        ("caption,image,score\na,b,0.5\n", "search"),
         ("id,dog,cat\na,1,0\n", "detect"),
         ("id,answer\na,a dog\n", None),
         ("id,answer\na,0.5\n", None),
     ],
 )
 def test_columns_tell_the_task(write, text, task):
-    assert told(read_frame(write("a.csv", text)).iloc[:, 1:]) == task
+    path = write("a.csv", text)
+    assert written_by(path, read_frame(path)) == task
+
+
+def noted(path: Path, task: str) -> Path:
+    """A file with the row of its run in the history beside it."""
+    note_merge(task, path, 1, {})
+    return path
+
+
+def test_the_history_knows_the_task_whatever_the_columns_are(write):
+    path = noted(write("a.csv", "id,answer\na,2\nb,x\n"), "classify")
+    assert written_by(path, read_frame(path)) == "classify"
+    path.write_text("id,answer\na,2\n")  # it is another file now
+    assert written_by(path, read_frame(path)) == "detect"
+
+
+def test_a_damaged_history_tells_nothing(write):
+    write("history.csv", "what\never\n")
+    path = write("a.csv", "id,label\na,1\n")
+    assert written_by(path, read_frame(path)) == "anomaly"
+
+
+def test_submissions_of_two_tasks_are_refused_unless_one_is_named(write, capsys):
+    files = [noted(write(f"{task}.csv", f"id,answer\na,{number}\n"), task) for number, task in enumerate(TASKS)]
+    with pytest.raises(InputError, match=r"one task, found caption in .*caption.csv and detect in .*detect.csv"):
+        read_submissions(files[:2])
+    assert read_submissions(files[:2], "detect").task == "detect"
 
 
 @pytest.mark.parametrize(
@@ -127,6 +158,40 @@ def test_labels_are_voted_on_and_scores_are_averaged(write, capsys, how, scores)
     assert table["label"].tolist() == ["0", "0", "1"]
     assert table["score"].tolist() == [f"{float(score):.6f}" for score in scores]
     assert ("different scales" in capsys.readouterr().out) == (how != "ranks")
+
+
+def test_a_contests_own_column_of_scores_is_no_label(write):
+    files = [noted(write(f"{part}.csv", f"id,answer\na,0.{part}\nb,1\n"), "anomaly") for part in (1, 2, 4)]
+    assert merged(read_submissions(files), "median")["answer"].tolist() == ["0.200000", "1.000000"]
+
+
+def test_classes_are_voted_on_and_their_probabilities_are_averaged(write):
+    files = [
+        write(f"{each}.csv", f"id,label,probability\na,{each},0.5\nb,개,0.{len(each)}\n") for each in ("개", "고양이")
+    ]
+    submissions = read_submissions([*files, files[1]])
+    assert merged(submissions, "majority").to_numpy().tolist() == [["a", "고양이", "0.500000"], ["b", "개", "0.233333"]]
+    assert list(submissions.differing_rows().index) == ["a"]
+
+
+RANKINGS = (
+    "caption,image,score\n개,a.jpg,0.9\n개,b.jpg,0.8\n새,c.jpg,0.5\n새,d.jpg,0.4\n",
+    "caption,image,score\n새,c.jpg,9\n새,d.jpg,8\n개,b.jpg,0.1\n개,c.jpg,0.7\n",
+)
+
+
+def test_rankings_differ_by_query_and_are_fused_by_their_ranks(write, tmp_path, capsys):
+    files = [str(write(f"{number}.csv", text)) for number, text in enumerate(RANKINGS)]
+    assert main(["compare", *files]) == 0
+    out = capsys.readouterr().out
+    assert "1 of 2 rows differ" in out and "A  a.jpg | b.jpg" in out and "B  c.jpg | b.jpg" in out
+    assert main(["compare", *files, "--merge", "ranks", "--output", str(tmp_path / "fused.csv")]) == 0
+    found = rows(tmp_path / "fused.csv")
+    both, first = f"{2 / 62:.6f}", f"{1 / 61:.6f}"
+    assert found[:3] == [["caption", "image", "score"], ["개", "b.jpg", both], ["개", "a.jpg", first]]
+    assert [row[:2] for row in found[3:]] == [["새", "c.jpg"], ["새", "d.jpg"]]
+    assert main(["compare", *files, "--merge", "mean", "--output", str(tmp_path / "fused.csv")]) == 2
+    assert "rankings to be merged by ranks" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

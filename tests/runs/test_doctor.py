@@ -17,20 +17,21 @@ from pipelines.tasks import TASKS
 from tests.core.running.card_situations import ON_THE_CPU
 
 ROWS = 60
+RUNS = [name for name, task in TASKS.items() if task.pipeline]
 
 
 def doctor(task: str, *more: str) -> int:
     return main(["doctor", task, "--config", f"configs/mini/{task}.yaml", "--device", "cpu", *more])
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", RUNS)
 def test_the_samples_are_clean(capsys, tmp_path, task):
     assert doctor(task, "--output", str(tmp_path / "new/my.csv")) == 0
     assert capsys.readouterr() == (f"{task}: no problem found in {ROWS} images and {ROWS} rows\n", "")
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", RUNS)
 def test_a_submission_is_checked_besides(capsys, tmp_path, task):
     path = tmp_path / "my.csv"
     shutil.copy(Path("samples") / task / "sample_submission.csv", path)
@@ -80,7 +81,7 @@ def test_the_checkpoints_of_the_run_ahead_have_a_line_each(capsys, tmp_path):
 def test_a_checkpoint_that_is_too_large_is_a_warning_and_no_error(capsys, tmp_path):
     settings = tmp_path / "large.yaml"
     settings.write_text("data: {images: samples/caption/images}\ncheckpoint: Qwen/Qwen3-VL-4B-Instruct\nmodel: chat\n")
-    task = TASKS["caption"][0]()
+    task = TASKS["caption"]
     config = load_config(settings, task.config, {"runner.device": "cpu", "data.output": str(tmp_path / "o.csv")})
     assert {finding.severity for finding in examine_inputs(task, config)} <= {"warning"}
 
@@ -119,7 +120,7 @@ def test_a_prompt_a_row_needs_no_other_column(tmp_path):
     names = sorted(path.name for path in Path("samples/detect/images").iterdir())
     table = tmp_path / "test.csv"
     table.write_text("image,question\n" + "".join(f"{name},dog\n" for name in names), encoding="utf-8")
-    task = TASKS["detect"][0]()
+    task = TASKS["detect"]
     flags = {"data.sample_submission": None, "data.test_csv": str(table), "prompts": None, "prompt_column": "question",
              "data.output": str(tmp_path / "my.csv"), "runner.device": "cpu"}  # fmt: skip
     assert examine_inputs(task, load_config(Path("configs/mini/detect.yaml"), task.config, flags)) == []
@@ -128,7 +129,7 @@ def test_a_prompt_a_row_needs_no_other_column(tmp_path):
 def test_the_time_is_estimated_from_the_last_whole_run_of_the_model(tmp_path):
     output = tmp_path / "my.csv"
     output.write_text("image,caption\n")
-    kind = TASKS["caption"][0]().config
+    kind = TASKS["caption"].config
     config = load_config(Path("configs/mini/caption.yaml"), kind, {"data.output": str(output)})
     record = {
         "finished": "2026-01-31T13:05:09+00:00", "submission": str(output), "rows": 100, "blanks": [], "missing": 0,
@@ -137,13 +138,14 @@ def test_the_time_is_estimated_from_the_last_whole_run_of_the_model(tmp_path):
         "settings": {"model": config.model, "checkpoint": config.checkpoint},
     }  # fmt: skip
     output.with_suffix(".json").write_text(json.dumps(record))
-    assert estimate("caption", config, 2000, "T4") is None
+    assert estimate(TASKS["caption"], config, 2000, "T4") is None
     note_run("caption", config, record)
     assert (
-        estimate("caption", config, 2000, "T4") == "about 17 min for 2,000 images at 2.0 a second, as in the last run"
+        estimate(TASKS["caption"], config, 2000, "T4")
+        == "about 17 min for 2,000 images at 2.0 a second, as in the last run"
     )
-    assert estimate("caption", config, 2000, "L4") is None
+    assert estimate(TASKS["caption"], config, 2000, "L4") is None
     other = load_config(Path("configs/mini/caption.yaml"), kind, {"data.output": str(output), "checkpoint": "other"})
-    assert estimate("caption", other, 2000, "T4") is None
+    assert estimate(TASKS["caption"], other, 2000, "T4") is None
     output.with_suffix(".json").write_text(json.dumps(record | {"stages": [{"resumed": 5}]}))
-    assert estimate("caption", config, 2000, "T4") is None
+    assert estimate(TASKS["caption"], config, 2000, "T4") is None

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.core.errors import InputError
 from pipelines.search.evaluate import SearchScoring, evaluate, right_ranks, scores
+from pipelines.search.worst import find
 
 TRUTH = pd.DataFrame(
     [("a.jpg", "개"), ("b.jpg", "고양이"), ("c.jpg", "개"), ("c.jpg", "두 마리")], columns=["image", "caption"]
@@ -51,14 +52,7 @@ def test_a_perfect_search_reaches_the_maximum(tmp_path):
     perfect.to_csv(tmp_path / "found.csv", index=False)
     found = evaluate(SearchScoring(tmp_path / "found.csv", tmp_path / "truth.csv"))
     assert {score.value for score in found.scores} == {1.0}
-    assert found.lines == []
-
-
-def test_the_worst_are_shown(tmp_path):
-    TRUTH.rename(columns={"caption": "english"}).to_csv(tmp_path / "truth.csv", index=False)
-    FOUND.to_csv(tmp_path / "found.csv", index=False)
-    found = evaluate(SearchScoring(tmp_path / "found.csv", tmp_path / "truth.csv", columns=["english"], worst=1))
-    assert found.lines == ["worst: rank 3 for '두 마리'"]
+    assert find(perfect, TRUTH) == []
 
 
 def test_each_of_several_columns_is_scored_by_itself(tmp_path):

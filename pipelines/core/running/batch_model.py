@@ -1,11 +1,8 @@
-"""What the Runner runs, a network over items, and what it says of each item and of all."""
+"""What the Runner runs, mostly a network over items, and what it says of each item and of all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
-
-import torch
-from torch import nn
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,17 +14,18 @@ Batch = dict[str, Any]
 
 
 class BatchModel(Protocol[_Item, _Result]):
-    """A network. `prepare` runs in worker threads on the CPU, `predict` on the device in inference mode.
+    """What becomes of items: `prepare` runs in worker threads on the CPU, `predict` on the device in inference mode.
 
-    A model may also have `shape_key(item) -> Hashable`: only items of equal key then share a batch; and `near_dtypes`,
-    in which some results differ a little: it runs in one of them only where `precision` names it; and `auto_start`, the
-    items of the first batches where the Runner finds the number itself.
+    What there is besides, a model says by attributes, all of which it may leave out:
+
+    - `module`, an nn.Module: its network, moved to the Runner's device and dtype before the first batch. A model
+      without a network has none.
+    - `dtypes`, a frozenset of torch.dtype: in which the network is known to give right results; float32 is always among
+      them, and alone where they are left out.
+    - `near_dtypes`: in which some results differ a little; it runs in one of them only where `precision` names it.
+    - `shape_key(item) -> Hashable`: only items of equal key share a batch.
+    - `auto_start`: the items of the first batches where the Runner finds the number itself.
     """
-
-    module: nn.Module
-    """Moved to the Runner's device and dtype before the first batch."""
-    dtypes: frozenset[torch.dtype]
-    """The dtypes in which the network is known to give right results; float32 is always among them."""
 
     def prepare(self, items: Sequence[_Item], /) -> Batch:
         """CPU tensors (B, ...) of the items. Raises for an item that cannot be read."""

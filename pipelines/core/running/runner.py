@@ -81,20 +81,21 @@ class Runner:
 
     def dtype(self, model: BatchModel[Any, Any]) -> torch.dtype:
         """The dtype that `model` runs in here."""
+        known: frozenset[torch.dtype] = getattr(model, "dtypes", frozenset())
         named = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
         if self.config.precision != "auto":
             wanted = named[self.config.precision]
         elif self.device.type == "cuda":
             # What was trained in bfloat16 may hold numbers that float16 has not, and is right in float32 everywhere.
             other = torch.bfloat16 if self.choice.native_bf16 else torch.float32
-            wanted = torch.float16 if torch.float16 in model.dtypes else other
+            wanted = torch.float16 if torch.float16 in known else other
         else:
             wanted = torch.bfloat16 if _cpu_has_bf16() else torch.float32
         if self.device.type == "cpu" and wanted == torch.float16:
             wanted = torch.float32  # half precision on CPUs is slow and partly wrong (grid_sample gives NaN)
         asked = self.config.precision != "auto"
         near: frozenset[torch.dtype] = getattr(model, "near_dtypes", frozenset()) if asked else frozenset()
-        return wanted if wanted in model.dtypes | near else torch.float32
+        return wanted if wanted in known | near else torch.float32
 
     def run(
         self,
@@ -166,7 +167,8 @@ class Runner:
         """The outcomes in order, by the service where there is one, else on this thread."""
         if self.service is not None:
             return self.service.run(model, list(items), stage, self.stop, waiting)
-        model.module.to(self.device, self.dtype(model)).eval()
+        if (module := getattr(model, "module", None)) is not None:
+            module.to(self.device, self.dtype(model)).eval()
         self._runs[stage] += 1
         fixed = self.config.batch
         start = getattr(model, "auto_start", AUTO_START)

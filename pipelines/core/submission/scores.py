@@ -1,4 +1,4 @@
-"""What an evaluation says: scores, each with what computed it."""
+"""What an evaluation says: scores, each with what computed it, and the rows that are wrong."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +25,21 @@ class Evaluation:
     """What is shown below the table, such as the commonest confusions."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """What only the JSON file has, such as scores by class; JSON's own types."""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A row that is not what the truth says."""
+
+    id: str
+    kind: str
+    """One of the kinds that the task's `worst` names."""
+    said: str
+    """What is wrong of the row, as a person reads it."""
+    truth: str
+    """What belongs there; of several references all."""
+    error: float
+    """How far off, above 0, larger is worse; in the unit that the task's `worst` names."""
 
 
 def by(package: str, *details: str) -> str:

@@ -95,7 +95,7 @@ def choose_files() -> Chosen:
         truth = upload_table(say("정답 CSV (없어도 됩니다)", "The truth (CSV, optional)"), "compare-truth")
     picked: list[Known] = []
     with sentences({}):
-        known = [each for each in known_submissions(demo_config().submissions) if each.task != "search"]  # no id twice
+        known = known_submissions(demo_config().submissions)
         if known:
             picked = st.multiselect(
                 say("여기에 있는 제출", "Submissions that are here"), known,
@@ -151,9 +151,8 @@ def _scored(
 ) -> "list[Sequence[Score]]":
     """The scores of each submission, kept by the hashes of all files. Raises SuiteError."""
     from pipelines.runs.compare import evaluated
-    from pipelines.tasks import EVALUATIONS
 
-    return evaluated(paths, task, truth, EVALUATIONS)
+    return evaluated(paths, task, truth)
 
 
 def _show_summary(
@@ -235,7 +234,7 @@ def _offer_page(
 
 def _offer_merge(submissions: "Submissions", names: Mapping[str, Path]) -> None:
     """One submission of all of them, to be taken away."""
-    from pipelines.runs.compare import merged, write_merged
+    from pipelines.runs.merging import merged, write_merged
 
     st.subheader(say("하나로 합치기", "Merge them"), anchor=False)
     how = st.segmented_control(
@@ -250,7 +249,7 @@ def _offer_merge(submissions: "Submissions", names: Mapping[str, Path]) -> None:
     )  # fmt: skip
     with sentences(names):
         path = visitors_folder() / "merged.csv"
-        write_merged(path, submissions, merged(submissions, how))
+        write_merged(path, merged(submissions, how))
         st.download_button(
             say("합친 CSV 받기", "Download the merged CSV"), path.read_bytes(), file_name=f"merged_{how}.csv",
             mime="text/csv", icon=":material/download:", on_click="ignore", key="compare-merged",

@@ -9,17 +9,20 @@ import streamlit as st
 from pipelines.core.errors import InputError
 from pipelines.demo.language import plain, say
 from pipelines.demo.runs.files import of_task, sentences, shown, task_name, upload_table
+from pipelines.tasks import TASKS
 
 if TYPE_CHECKING:
     from pipelines.core.doctor import Finding
 
 
+CHECKED = [name for name, task in TASKS.items() if task.command is None]
+"""The tasks whose submissions a sample submission describes; rankings have none."""
+
+
 def show_check() -> None:
     """The widgets, and what is wrong with the submission, errors first."""
-    from pipelines.tasks import TASKS
-
     task = st.segmented_control(
-        say("작업", "Task"), list(TASKS), default="caption", format_func=task_name, required=True, key="check-task"
+        say("작업", "Task"), CHECKED, default="caption", format_func=task_name, required=True, key="check-task"
     )
     left, right = st.columns(2)
     with left:
@@ -55,9 +58,7 @@ def examine(task: str, submission: Path, sample: Path | None) -> "list[Finding]"
     found, config = of_task(task)
     if sample is not None:
         data = replace(config.data, sample_submission=sample, test_csv=None, id_column=None, columns=None)
-        config = replace(config, data=data)
-        if task == "detect":  # whatever is counted, the sample's columns say it
-            config = replace(config, prompts=read_table(sample).columns[1:], prompt_column=None)
+        config = found.asked_by(replace(config, data=data), read_table(sample).columns[1:])
     elif config.data.sample_submission is None or not config.data.sample_submission.is_file():
         raise InputError(
             say(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pipelines.core.task import Worst
 from pipelines.demo.language import plain, say
 from pipelines.demo.pictures import thumbnail
 from pipelines.demo.runs.files import (
@@ -19,31 +20,18 @@ from pipelines.demo.runs.files import (
     upload_table,
 )
 from pipelines.demo.settings import demo_config
+from pipelines.tasks import TASKS
 
 if TYPE_CHECKING:
-    from pipelines.runs.worst import Wrong
+    from pipelines.core.submission.scores import Wrong
 
 ON_PAGE = 12
-KINDS = {
-    "empty": ("비어 있음", "Empty"),
-    "unlike": ("많이 다름", "Far off"),
-    "alike": ("조금 다름", "Nearly right"),
-    "too many": ("더 많이 셈", "Too many"),
-    "too few": ("더 적게 셈", "Too few"),
-    "both": ("더하고 덜 셈", "Some of each"),
-    "missed": ("놓친 결함", "Missed"),
-    "false alarm": ("헛경보", "False alarms"),
-    "confused": ("다른 이름", "Another class"),
-}
-"""What the kinds of errors are called here."""
 
 
 def show_errors() -> None:
     """The widgets that choose a submission and a kind of error, and a page of rows."""
-    from pipelines.runs.worst import FINDERS
-
     with sentences({}):
-        known = [each for each in known_submissions(demo_config().submissions) if each.task in FINDERS]
+        known = [each for each in known_submissions(demo_config().submissions) if each.task in TASKS]
         if not known:
             show_no_history()
             return
@@ -65,7 +53,8 @@ def show_rows(chosen: Known, truth: Path) -> None:
         return
     kinds = Counter(row.kind for row in rows)
     names = {"all": f"{say('전체', 'All')} {len(rows)}"}
-    names |= {kind: f"{say(*KINDS[kind])} {number}" for kind, number in kinds.most_common()}
+    called = TASKS[chosen.task].worst.kinds
+    names |= {kind: f"{say(*called[kind])} {number}" for kind, number in kinds.most_common()}
     kind = st.segmented_control(
         say(f"틀린 행 ({count}행 가운데)", f"Wrong rows (of {count})"), list(names), default="all",
         format_func=names.__getitem__, required=True, key=f"errors-kind-{chosen.path.name}",
@@ -77,7 +66,7 @@ def show_rows(chosen: Known, truth: Path) -> None:
         place = st.empty()
         page = st.pagination(pages, key=f"errors-page-{chosen.path.name}-{kind}") if pages > 1 else 1
         with place.container():
-            _show_cards(chosen.task, of_kind[ON_PAGE * (page - 1) : ON_PAGE * page], photos)
+            _show_cards(TASKS[chosen.task].worst, of_kind[ON_PAGE * (page - 1) : ON_PAGE * page], photos)
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
@@ -86,18 +75,18 @@ def _wrong(task: str, submission: Path, truth: Path, said: str, true: str) -> "t
     from pipelines.core.submission.truth import read_frame
     from pipelines.runs.worst import worst
 
-    return worst(task, submission, truth), len(read_frame(submission))
+    return worst(TASKS[task], submission, truth), len(TASKS[task].comparison.by_id(read_frame(submission)))
 
 
-def _show_cards(task: str, rows: "Sequence[Wrong]", photos: Mapping[str, Path]) -> None:
+def _show_cards(of_task: Worst, rows: "Sequence[Wrong]", photos: Mapping[str, Path]) -> None:
     with st.grid(min_column_width=260, gap="small"):
         for row in rows:
             with st.container(border=True, gap="xsmall"):
                 show_photo(row.id, photos)
                 st.markdown(f"**{plain(row.id)}**")
                 with st.container(horizontal=True, gap="small"):
-                    st.badge(say(*KINDS[row.kind]), color="gray")
-                    st.caption(_how_far(task, row.error), width="content")
+                    st.badge(say(*of_task.kinds[row.kind]), color="gray")
+                    st.caption(say(*of_task.far(row.error)), width="content")
                 st.markdown(f":gray[{say('제출', 'Said')}]  \n{plain(row.said) or '–'}")
                 st.markdown(f":gray[{say('정답', 'Truth')}]  \n{plain(row.truth)}")
 
@@ -111,15 +100,6 @@ def show_photo(key: str, photos: Mapping[str, Path]) -> None:
         st.caption(say("사진을 읽을 수 없습니다.", "The photo cannot be read."))
     else:
         st.image(picture, width="stretch", alt=key)
-
-
-def _how_far(task: str, error: float) -> str:
-    return {
-        "caption": f"chrF2 {1 - error:.2f}",
-        "detect": say(f"차이 {error:g}개", f"off by {error:g}"),
-        "anomaly": say(f"경계에서 {error:.2f} 표준편차", f"{error:.2f} deviations beyond"),
-        "classify": say(f"확률 {error:.2f}", f"probability {error:.2f}"),
-    }[task]
 
 
 def _uploaded_truth() -> Path | None:

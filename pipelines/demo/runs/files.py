@@ -14,25 +14,19 @@ import streamlit as st
 
 from pipelines.core.config import DataConfig, load_config
 from pipelines.core.errors import InputError, SuiteError
+from pipelines.core.task import Task
 from pipelines.demo.language import plain, say
 from pipelines.demo.serving import task_config
 from pipelines.demo.settings import demo_config
 from pipelines.demo.uploads import Upload, shown_name, visitors_folder
 from pipelines.demo.working import show_refused
+from pipelines.tasks import TASKS
 
 MEGABYTES = 5
 """Of a CSV; 50,000 captions take 3."""
 MOST_COLUMNS = 1000
 LONGEST_SENTENCE = 600
 """Letters of a message that are shown: a cell that it quotes may be of any length."""
-TASKS = {
-    "caption": ("캡션", "Captions"),
-    "detect": ("찾고 세기", "Find and count"),
-    "anomaly": ("이상 탐지", "Anomalies"),
-    "classify": ("분류", "Classes"),
-    "search": ("사진 검색", "Photo search"),
-}
-"""What the tasks are called here."""
 
 
 @dataclass(frozen=True)
@@ -81,39 +75,33 @@ def known_submissions(folder: Path) -> list[Known]:
     return list(found.values())
 
 
-def of_task(task: str) -> tuple[Any, Any]:
+def of_task(name: str) -> tuple[Task, Any]:
     """The Task of that name and its settings in this profile. Raises ConfigError."""
-    from pipelines.tasks import TASKS
-
-    settings = demo_config()
-    files = {"caption": settings.caption, "detect": settings.detect, "anomaly": settings.anomaly}
-    found = TASKS[task][0]()
-    kind: Any = found.config
-    return found, task_config(files.get(task, settings.caption.with_name(f"{task}.yaml")), kind)
+    settings, task = demo_config(), TASKS[name]
+    path = getattr(settings, name, settings.caption.with_name(f"{name}.yaml"))
+    kind: Any = task.config
+    return task, task_config(path, kind)
 
 
 def bundled_truth(task: str | None) -> Path | None:
     """The truth that the profile's evaluate.yaml, beside its other settings, holds this task against; None without."""
-    from pipelines.tasks import EVALUATIONS
-
     path = demo_config().caption.with_name("evaluate.yaml")
     if task is None or not path.is_file():
         return None
     try:
-        truth: Path = load_config(path, EVALUATIONS[task]()[0], part=task).truth
+        truth: Path = load_config(path, TASKS[task].scoring().settings, part=task).truth
     except SuiteError:  # it has no part for this task
         return None
     return truth if truth.is_file() else None
 
 
-def bundled_images(task: str | None) -> Path | None:
+def bundled_images(name: str | None) -> Path | None:
     """The folder of photos of the profile's settings of a task; None where there is no such folder."""
-    from pipelines.tasks import TASKS
-
-    if task not in TASKS:
+    if name is None:
         return None
-    folder: Path = of_task(task)[1].data.images
-    return folder if folder.is_dir() else None
+    task, config = of_task(name)
+    data = task.data(config)
+    return data.images if data is not None and data.images.is_dir() else None
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
@@ -223,4 +211,4 @@ def show_no_history() -> None:
 
 def task_name(task: str) -> str:
     """A task as the visitor calls it."""
-    return say(*TASKS.get(task, (task, task)))
+    return say(*TASKS[task].title) if task in TASKS else task

@@ -22,7 +22,7 @@ def machine(tmp_path):
 
 
 def settings(path, **flags):
-    kind = SearchConfig if Path(path).stem == "search" else TASKS[Path(path).stem][0]().config
+    kind = TASKS[Path(path).stem].config
     return load_config(Path(path), kind, {"data.images": "photos", **flags} if kind is not SearchConfig else flags)
 
 

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.anomaly.pipeline import AnomalyPipeline
-from pipelines.anomaly.settings import AnomalyConfig, fields, samples
+from pipelines.anomaly.settings import AnomalyConfig
+from pipelines.anomaly.task import TASK
 from pipelines.core.config import load_config
 from pipelines.core.errors import CheckpointError, InputError
 from pipelines.core.images.samples import Sample
 from pipelines.core.running.runner import Runner
-from pipelines.core.task import Task
 from pipelines.demo.anomaly.inspection import (
     Inspection,
     Model,
@@ -71,7 +70,7 @@ def test_the_csv_is_what_the_command_writes_and_the_threshold_changes_its_labels
     data = {"images": str(images), "output": str(tmp_path / "out/anomaly.csv")}
     path.write_text(json.dumps(kept | {"data": data, "normal": str(normal), "runner": runner}))
     command = load_config(path, AnomalyConfig)
-    run_task("anomaly", Task(AnomalyConfig, AnomalyPipeline, samples, fields), command)
+    run_task(TASK, command)
     written = found.submission(found.threshold).to_csv(index=False, lineterminator="\n").encode()
     assert written == command.data.output.read_bytes()
     assert set(found.failed) == set(found.left_out) == {"half.jpg"}
