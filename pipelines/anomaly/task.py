@@ -37,10 +37,9 @@ def _wrong(submission: "pd.DataFrame", truth: "pd.DataFrame") -> "list[Wrong]":
 
 
 def _tells(table: "pd.DataFrame") -> bool:
-    """Labels 0 and 1, or a score and no other answer."""
-    if "label" in table:
-        return bool(table["label"].str.strip().isin(["0", "1"]).all())
-    return "score" in table and "image" not in table
+    """Labels 0 and 1, scores, or both, and nothing else."""
+    labels = table["label"].str.strip().isin(["0", "1"]).all() if "label" in table else True
+    return set(table.columns) <= {"label", "score"} and bool(labels)
 
 
 TASK = Task(

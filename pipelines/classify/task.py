@@ -31,8 +31,9 @@ def _wrong(submission: "pd.DataFrame", truth: "pd.DataFrame") -> "list[Wrong]":
 
 
 def _tells(table: "pd.DataFrame") -> bool:
-    """Labels that are words."""
-    return "label" in table and not table["label"].str.strip().isin(["0", "1"]).all()
+    """Labels that are words, with or without their probabilities."""
+    named = "label" in table and set(table.columns) <= {"label", "probability"}
+    return named and not table["label"].str.strip().isin(["0", "1"]).all()
 
 
 TASK = Task(

@@ -75,7 +75,7 @@ def read_submissions(paths: Sequence[Path], task: str | None = None) -> Submissi
     if not 2 <= len(paths) <= len(ascii_uppercase):
         raise InputError(f"expected 2 to {len(ascii_uppercase)} submissions to compare, found {len(paths)}")
     frames = [read_frame(path) for path in paths]
-    task = task or _common(paths, [written_by(path, frame) for path, frame in zip(paths, frames, strict=True)])
+    task = task or task_of(paths, frames)
     by_id = frames if task is None else [TASKS[task].comparison.by_id(frame) for frame in frames]
     columns = list(by_id[0].columns[1:])
     tables = []
@@ -89,21 +89,14 @@ def read_submissions(paths: Sequence[Path], task: str | None = None) -> Submissi
     return Submissions(paths, frames, tables, task)
 
 
-def written_by(path: Path, frame: pd.DataFrame) -> str | None:
-    """The task that wrote a file, by the history beside it, else the only one that its columns and cells can be of."""
-    content = content_hash(path)
-    with suppress(InputError):  # a damaged history
-        for row in reversed(read_history(path.parent)):
-            if row["content_hash"] == content and row["task"] in TASKS:
-                return row["task"]
-    table = frame.iloc[:, 1:]
-    told = [name for name, task in TASKS.items() if task.comparison.tells(table)]
-    return told[0] if len(told) == 1 else None
+def task_of(paths: Sequence[Path], frames: Sequence[pd.DataFrame]) -> str | None:
+    """The one task of several files, by the histories beside them, else by what their columns and cells can only be.
 
-
-def _common(paths: Sequence[Path], tasks: Sequence[str | None]) -> str | None:
-    """The one task of several files; None where nothing tells of any. Raises InputError where they differ."""
-    known = [(path, task) for path, task in zip(paths, tasks, strict=True) if task is not None]
+    None where nothing tells. Raises InputError where they differ.
+    """
+    known = [(path, task) for path in paths if (task := noted_task(path))]
+    if not known:
+        known = [(path, task) for path, frame in zip(paths, frames, strict=True) if (task := told_task(frame))]
     for path, task in known[1:]:
         if task != known[0][1]:
             raise InputError(
@@ -111,6 +104,22 @@ def _common(paths: Sequence[Path], tasks: Sequence[str | None]) -> str | None:
                 "those of one, or say --task"
             )
     return known[0][1] if known else None
+
+
+def noted_task(path: Path) -> str | None:
+    """The task of the run that wrote a file, as the history beside it says; None where that does not know the file."""
+    content = content_hash(path)
+    with suppress(InputError):  # a damaged history
+        for row in reversed(read_history(path.parent)):
+            if row["content_hash"] == content and row["task"] in TASKS:
+                return row["task"]
+    return None
+
+
+def told_task(frame: pd.DataFrame) -> str | None:
+    """The only task that a submission can be of by its columns and cells; None where none or several claim it."""
+    told = [name for name, task in TASKS.items() if task.comparison.tells(frame.iloc[:, 1:])]
+    return told[0] if len(told) == 1 else None
 
 
 def with_merged(submissions: Submissions, path: Path, merged: pd.DataFrame, how: str) -> Submissions:

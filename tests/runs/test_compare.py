@@ -8,7 +8,7 @@ from pipelines.core.errors import ConfigError, InputError
 from pipelines.core.submission.truth import read_frame
 from pipelines.runs.history import note_merge, read_history, settings_of
 from pipelines.runs.merging import commonest, merged
-from pipelines.runs.submissions import read_submissions, written_by
+from pipelines.runs.submissions import noted_task, read_submissions, told_task
 from pipelines.tasks import TASKS
 
 
@@ -83,13 +83,13 @@ def test_files_that_do_not_pair_are_refused(write, other, message):
         ("id,label\na,1\nb,강아지\n", "classify"),
         ("caption,image,score\na,b,0.5\n", "search"),
         ("id,dog,cat\na,1,0\n", "detect"),
+        ("id,label,sharpness\na,1,0.5\n", None),
         ("id,answer\na,a dog\n", None),
         ("id,answer\na,0.5\n", None),
     ],
 )
 def test_columns_tell_the_task(write, text, task):
-    path = write("a.csv", text)
-    assert written_by(path, read_frame(path)) == task
+    assert told_task(read_frame(write("a.csv", text))) == task
 
 
 def noted(path: Path, task: str) -> Path:
@@ -99,19 +99,20 @@ def noted(path: Path, task: str) -> Path:
 
 
 def test_the_history_knows_the_task_whatever_the_columns_are(write):
-    path = noted(write("a.csv", "id,answer\na,2\nb,x\n"), "classify")
-    assert written_by(path, read_frame(path)) == "classify"
-    path.write_text("id,answer\na,2\n")  # it is another file now
-    assert written_by(path, read_frame(path)) == "detect"
+    path, other = noted(write("a.csv", "id,answer\na,2\nb,1\n"), "classify"), write("b.csv", "id,answer\na,2\nb,2\n")
+    assert noted_task(path) == "classify" and noted_task(other) is None
+    assert read_submissions([path, other]).task == read_submissions([other, path]).task == "classify"
+    path.write_text("id,answer\na,2\nb,3\n")  # it is another file now
+    assert read_submissions([path, other]).task == "detect"
 
 
 def test_a_damaged_history_tells_nothing(write):
     write("history.csv", "what\never\n")
     path = write("a.csv", "id,label\na,1\n")
-    assert written_by(path, read_frame(path)) == "anomaly"
+    assert read_submissions([path, path]).task == "anomaly"
 
 
-def test_submissions_of_two_tasks_are_refused_unless_one_is_named(write, capsys):
+def test_submissions_of_two_tasks_are_refused_unless_one_is_named(write):
     files = [noted(write(f"{task}.csv", f"id,answer\na,{number}\n"), task) for number, task in enumerate(TASKS)]
     with pytest.raises(InputError, match=r"one task, found caption in .*caption.csv and detect in .*detect.csv"):
         read_submissions(files[:2])
