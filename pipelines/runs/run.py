@@ -61,7 +61,7 @@ def run_task(name: str, task: Task, config: TaskConfig, *, fresh: bool = False, 
         pipeline = task.pipeline(config, runner)
         schema = read_schema(config.data, pipeline.fields)
         loaded = time.perf_counter() - started
-        runner.journal = work.journal(run_key(name, config, pipeline, samples), pipeline.results, fresh)
+        runner.journal = work.journal(run_key(name, pipeline.config, pipeline, samples), pipeline.results, fresh)
         _report_journal(runner.journal)
         with stop.on_signals(), closing(runner.journal):
             written = write_submission(output, schema, pipeline, _releasing(pipeline(samples), len(samples), work))
@@ -81,7 +81,7 @@ def run_task(name: str, task: Task, config: TaskConfig, *, fresh: bool = False, 
             ],
             "device": runner.device_name,
             "versions": _versions(),
-            "settings": asdict(config),  # type: ignore[call-overload]
+            "settings": asdict(pipeline.config),
             "run": pipeline.record(),
         }
         write_record(output.with_suffix(".json"), record)
