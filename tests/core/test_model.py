@@ -42,14 +42,14 @@ def test_a_published_checkpoint_finds_the_model_that_the_catalogue_names(facts, 
     [
         (
             DETECTORS,
-            {"model_type": "owlv2"},
-            "grounding-dino, mm-grounding-dino), yolo (ultralytics); found owlv2; name",
+            {"model_type": "unheard-of"},
+            f"{listed(DETECTORS)}; found unheard-of; name another checkpoint, or",
         ),
-        (DETECTORS, {"model_type": "owlv2"}, "or insist with --model NAME"),
+        (DETECTORS, {"model_type": "unheard-of"}, "or insist with --model NAME"),
         (DETECTORS, {}, "found none; name another checkpoint"),
         (DETECTORS, {"model_type": 7}, "found 7;"),
         (DETECTORS, {"model_type": ["yolo"]}, "found ['yolo'];"),
-        (CAPTIONERS, {"model_type": "llama"}, "blip (blip), chat (any other with vision_config); found llama"),
+        (CAPTIONERS, {"model_type": "llama"}, "chat (any other with vision_config); found llama"),
         (DETECTORS, "[1, 2]", "expected a JSON object in"),
         (DETECTORS, "{", "cannot be read"),
     ],
@@ -66,7 +66,7 @@ def test_a_folder_without_settings(tmp_path):
 
 
 def test_a_name_insists_whatever_the_checkpoint_says(folder):
-    assert choose(DETECTORS, "yolo", folder({"model_type": "owlv2"})) == "yolo"
+    assert choose(DETECTORS, "yolo", folder({"model_type": "unheard-of"})) == "yolo"
 
 
 def test_methods_fit_any_checkpoint_and_the_first_is_taken(tmp_path):
@@ -81,11 +81,13 @@ def test_a_named_kind_comes_before_what_others_have(folder):
 
 
 def test_an_unknown_name_lists_the_names_with_their_kinds():
-    with pytest.raises(ConfigError, match=r"as `model` one of auto, grounding-dino \(.*\), yolo \(.*\), found `owl`"):
-        named(DETECTORS, "owl")
+    with pytest.raises(
+        ConfigError, match=r"as `model` one of auto, grounding-dino \(.*\), yolo \(.*\), found `nobody`"
+    ):
+        named(DETECTORS, "nobody")
     with pytest.raises(ConfigError, match="as `rerank` one of itm"):
         named(RERANKERS, "auto", "rerank")
-    assert listed(METHODS) == "patchcore, padim"
+    assert listed(METHODS).startswith("patchcore, padim")
 
 
 def test_what_was_given_comes_before_a_models_own():

@@ -35,9 +35,9 @@ def checkpoint(folder: Path, **settings: object) -> str:
 
 
 def test_an_unknown_model_type_is_no_error_for_who_insists(tmp_path):
-    folder = checkpoint(tmp_path / "owl", model_type="owlv2")
+    folder = checkpoint(tmp_path / "odd", model_type="unheard-of")
     (message,) = said("configs/mini/detect.yaml", checkpoint=folder)
-    assert f"{folder}/config.json" in message and "found owlv2" in message and "--model NAME" in message
+    assert f"{folder}/config.json" in message and "found unheard-of" in message and "--model NAME" in message
     assert said("configs/mini/detect.yaml", checkpoint=folder, model="yolo") == []
 
 

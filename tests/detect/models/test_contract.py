@@ -7,7 +7,7 @@ from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.images.samples import Sample
 from pipelines.detect.boxes.detections import Detections, Query
 from pipelines.detect.models import DETECTORS, load_detector
-from tests import contract
+from tests import contract, tiny
 from tests.detect.conftest import assert_same
 
 CLASSES = ("dog", "cat")
@@ -112,14 +112,12 @@ def assert_near(exact, rounded, pixels, score):
     assert (gaps.amin(1) < 1).float().mean() > 0.7
 
 
-def test_another_models_checkpoint_is_refused(name, tmp_path_factory):
-    for other, model in DETECTORS.items():
-        if other != name:
-            folder = contract.made(model, tmp_path_factory.mktemp(other))
-            with pytest.raises(CheckpointError, match="expected"):
-                load_detector(name, folder)
+def test_another_kind_of_checkpoint_is_refused(name, tmp_path):
+    with pytest.raises(CheckpointError, match="expected"):
+        load_detector(name, tiny.nllb(tmp_path))
 
 
 def test_an_unknown_detector(tmp_path):
-    with pytest.raises(ConfigError, match=r"auto, grounding-dino \(grounding-dino, mm-.*\), yolo \(.*\), found `dino`"):
-        load_detector("dino", tmp_path, 0.3)
+    with pytest.raises(ConfigError, match="found `nobody`") as refusal:
+        load_detector("nobody", tmp_path, 0.3)
+    assert all(f"{name} ({model.fits})" in str(refusal.value) for name, model in DETECTORS.items())
