@@ -263,9 +263,9 @@ def test_a_tasks_help_imports_no_model_library(task):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_tasks_help_lists_its_models(capsys, task):
     with pytest.raises(SystemExit):
-        main([task, "--help"])
+        main([task, "--help"] if TASKS[task].pipeline else [task, "rank", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    for models in models_of(TASKS[task][0]().config).values():
+    for models in models_of(TASKS[task].config).values():
         assert all(f"{name}: {model.help}." in said for name, model in models.items())
 
 
