@@ -42,8 +42,6 @@ TASKS = MappingProxyType(
 """What each task writes beside its CSV; {} is the output folder. PatchCore is kept small: kills are many."""
 PHOTOS = MappingProxyType({"caption": 1000, "detect": 1000, "anomaly": 2500})
 """For a deadline; too many for 9 s."""
-AT_ONCE_S = 0.5
-"""Within which a process that has ended already is noticed; one that works on needs more."""
 GOES_ON = "going on from an earlier run"
 
 
@@ -282,10 +280,7 @@ def stop_and_go_on(first: Undisturbed, times: int, random: Random) -> Signals:
             code = wait(pid, random.uniform(0.3, 1) * first.seconds)
         if code is None:
             os.kill(pid, signal.SIGTERM)
-            sent = time.monotonic()
             code = wait(pid, LIMIT_S)
-            if code == 0 and time.monotonic() - sent < AT_ONCE_S:
-                continue  # it had just ended
         if code == 0:
             continue  # it was done before
         told.sent += 1
