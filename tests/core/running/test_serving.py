@@ -16,6 +16,7 @@ from pipelines.core.running.runner import Runner
 from pipelines.core.running.serving import Serving
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.running.stopping import Stop
+from tests.in_time import SECONDS
 
 QUIET = RunnerConfig(device="cpu", batch=4, workers=1, progress=False)
 
@@ -63,7 +64,9 @@ def serving():
 
 def until(seen):
     """Waits until `seen` is true."""
+    ends = time.monotonic() + SECONDS
     while not seen():
+        assert time.monotonic() < ends
         time.sleep(0.01)
 
 
@@ -79,7 +82,7 @@ def test_one_outcome_an_item_in_order(serving, count):
 
 def test_many_at_once_share_batches_one_item_of_each_in_turn(serving):
     all_here = threading.Event()
-    model, busy = Doubling(), Doubling(all_here.wait)
+    model, busy = Doubling(), Doubling(partial(all_here.wait, SECONDS))
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(asked, serving, busy, [0])
         until(lambda: busy.batches)
@@ -137,7 +140,7 @@ def test_a_network_that_does_not_even_fit_is_told_to_all_who_ask_and_the_next_is
     with ThreadPoolExecutor(2) as pool:
         for visit in [pool.submit(asked, serving, model, [1]) for _ in range(2)]:
             with pytest.raises(MemoryError, match="no room"):
-                visit.result(timeout=300)
+                visit.result(timeout=SECONDS)
     assert asked(serving, Doubling(), [1])[0].result == 2
 
 
@@ -169,7 +172,7 @@ def test_a_watch_is_told_while_it_waits_and_may_end_the_run(serving):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(Runner(QUIET, service=serving, watch=watch).run(Doubling(answer.wait), [1], "double"))
+        list(Runner(QUIET, service=serving, watch=watch).run(Doubling(partial(answer.wait, SECONDS)), [1], "double"))
     answer.set()
     assert told == [("double", 0, 1)] * 3
 
