@@ -43,9 +43,9 @@ class Caption:
         """The Korean caption where there is one."""
         return self.korean if self.korean is not None else self.english or ""
 
-    def styled(self, style: Style) -> "Caption":
-        """With the Korean sentences' endings in `style`."""
-        return self if self.korean is None else Caption(self.english, restyle(self.korean, style))
+    def styled(self, style: Style, phrases: bool = False) -> "Caption":
+        """With the Korean sentences' endings in `style`, and those of noun phrases where `phrases` asks for it."""
+        return self if self.korean is None else Caption(self.english, restyle(self.korean, style, phrases))
 
 
 class CaptionPipeline:
@@ -86,7 +86,7 @@ class CaptionPipeline:
             if outcome.result is None:
                 yield outcome
                 continue
-            caption = outcome.result.styled(self.config.style)
+            caption = outcome.result.styled(self.config.style, self.config.style_phrases)
             self.captions[outcome.item.id] = caption
             yield Outcome(outcome.item, caption)
         if self.cut:

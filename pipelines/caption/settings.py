@@ -63,7 +63,9 @@ class CaptionConfig:
     """Whether captions are translated; `auto`: those of blip are, those of chat are not."""
     translation: TranslationConfig = TranslationConfig()
     style: Style = "as-is"
-    """How Korean sentences end: `다`, `습니다`, or `as-is`. Noun phrases stay as they are."""
+    """How Korean sentences end: `다`, `습니다`, or `as-is`."""
+    style_phrases: bool = False
+    """Whether `style` makes sentences of noun phrases too, 해변의 강아지이다; without it they stay as they are."""
     runner: RunnerConfig = RunnerConfig()
 
     def __post_init__(self) -> None:

@@ -181,6 +181,13 @@ def test_the_style_reaches_submission_and_record(qwen_vl_folder, photos):
     assert pipeline.record()["captions"]["0.png"]["korean"] == "강아지가 앉아 있다."
 
 
+def test_noun_phrases_become_sentences_where_the_setting_says_so(qwen_vl_folder, photos):
+    for asked, wanted in ((False, "해변의 강아지"), (True, "해변의 강아지입니다")):
+        pipeline = made(photos, qwen_vl_folder, model="chat", style="습니다", style_phrases=asked)
+        pipeline.captioner = Says("해변의 강아지")
+        assert {outcome.result.text for outcome in pipeline(photos)} == {wanted}
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
