@@ -31,6 +31,8 @@ class TranslationConfig:
     """Beams of the search (1 or more); 1 is fastest."""
     max_tokens: int = 128
     """Most tokens of a translation (1 or more)."""
+    garbled: Literal["keep", "blank"] = "keep"
+    """What becomes of a translation that went wrong at a second try too (a loop, another script): it stays, or none."""
 
     def __post_init__(self) -> None:
         _at_least_one(beams=self.beams, max_tokens=self.max_tokens)
