@@ -274,7 +274,7 @@ def _imported(words):
     code = (
         "import sys; from pipelines.__main__ import main\n"
         f"try: main({words.split()!r})\nexcept SystemExit: pass\n"
-        "print(*sorted({'torch', 'transformers', 'timm', 'cv2'} & sys.modules.keys()), file=sys.stderr)"
+        "print(*sorted({'torch', 'transformers', 'timm', 'cv2', 'mecab_ko'} & sys.modules.keys()), file=sys.stderr)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return ended.stderr.split()
