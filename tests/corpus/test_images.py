@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from pipelines.core.config import DataConfig
-from pipelines.core.images.decode import LARGE_PIXELS, MAX_PIXELS
-from pipelines.core.images.samples import Sample, list_images, read_samples
+from pipelines.core.images.folders import list_images
+from pipelines.core.images.opening import LARGE_PIXELS, MAX_PIXELS
+from pipelines.core.images.samples import Sample, read_samples
 from pipelines.core.running.batch_model import Outcome
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
@@ -30,15 +31,15 @@ SECONDS = 300
 GREEN, BLUE = (30, 180, 90), (40, 60, 210)
 
 
-def run_in_time(samples: Sequence[Sample]) -> list[Outcome]:
-    """The outcomes of a run in a thread of its own, which a pipe without a writer would never end."""
+def run_in_time(samples: Sequence[Sample]) -> tuple[list[Outcome], dict[str, str]]:
+    """The outcomes and notes of a run in a thread of its own, which a pipe without a writer would never end."""
     outcomes: list[Outcome] = []
     runner = Runner(RunnerConfig(device="cpu", batch=2, workers=2, progress=False))
     thread = threading.Thread(target=lambda: outcomes.extend(runner.run(Colours(), samples)), daemon=True)
     thread.start()
     thread.join(SECONDS)
     assert not thread.is_alive(), f"the run did not end in {SECONDS} s"
-    return outcomes
+    return outcomes, runner.notes
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF", "ignore:Truncated File Read", "ignore:Metadata Warning")
@@ -52,12 +53,14 @@ def test_one_odd_file_among_photos(tmp_path, name):
     photo(folder / "0 before.jpg", GREEN)
     odd.make(folder / odd.name)
     photo(folder / "zz after.jpg", BLUE)
-    paths = list_images(folder)
-    assert len(paths) == (3 if os.path.lexists(folder / odd.name) else 2)
+    listed = folder / odd.name in list_images(folder)
+    assert listed == (odd.listed and os.path.lexists(folder / odd.name))
     paths = [folder / "0 before.jpg", folder / odd.name, folder / "zz after.jpg"]
-    before, outcome, after = run_in_time([Sample(path.name, path) for path in paths])
+    (before, outcome, after), notes = run_in_time([Sample(path.name, path) for path in paths])
     for whole, colour in ((before, GREEN), (after, BLUE)):
         assert whole.ok and np.abs(np.subtract(whole.result, colour)).max() < 4
+    noticed = notes.pop(str(folder / odd.name), "")
+    assert not notes and bool(noticed) == bool(odd.noticed) and re.search(odd.noticed, noticed)
     if not odd.refused:
         assert outcome.ok, outcome.error
         assert odd.colour is None or np.abs(np.subtract(outcome.result, odd.colour)).max() < 8
