@@ -9,7 +9,17 @@ from pipelines.anomaly.folders import read_folders
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.images.samples import Sample, read_samples
 from pipelines.core.running.settings import RunnerConfig
-from pipelines.core.submission.schema import Kind
+from pipelines.core.submission.fields import Field
+
+NORMAL, ANOMALY = "probability of normal", "probability of anomaly"
+FIELDS: Mapping[str, Field] = {
+    "label": Field("label", ("anomaly", "is_anomaly", "anomalous", "abnormal", "defect", "defective", "class", "answer",
+                             "target", "라벨", "레이블", "정답", "이상", "이상 여부", "불량", "결함")),
+    "score": Field("score", ("anomaly_score", "probability", "confidence", "점수", "이상 점수", "확률")),
+    NORMAL: Field("score", ("normal", "good", "ok", "정상", "양품"), on_request=True),
+    ANOMALY: Field("score", ("anomaly", "anomaly_probability", "anomaly_prob", "anomalous", "abnormal", "defect",
+                             "defective", "bad", "ng", "이상", "이상 확률", "비정상", "불량", "결함"), on_request=True),
+}  # fmt: skip
 
 Option = str | int | float | bool
 """What an option of a network may be."""
@@ -111,9 +121,9 @@ class AnomalyConfig:
         return self.input_size if isinstance(self.input_size, list) else [self.input_size or 0]
 
 
-def fields(config: AnomalyConfig) -> Mapping[str, Kind]:
-    """What the rows hold: label and raw score."""
-    return {"label": "label", "score": "score"}
+def fields(config: AnomalyConfig) -> Mapping[str, Field]:
+    """What the rows hold: label and raw score; for a sample that has a column for either, how likely each label is."""
+    return FIELDS
 
 
 def samples(config: AnomalyConfig) -> list[Sample]:

@@ -45,8 +45,9 @@ class DataConfig:
     """CSV with one row per test item (ids, maybe prompts), where the sample submission does not list them."""
     id_column: str | None = None
     """Column of the ids in the CSVs; without it the first."""
-    columns: dict[str, str] | None = None
-    """Submission column -> what to write there, for samples whose names say too little, such as {answer: label}."""
+    columns: dict[str, str | None] | None = None
+    """Submission column -> what to write there, for samples whose names say too little, such as {answer: label}; null
+    for a column that keeps the sample's cells."""
     output: Path = Path("submissions/submission.csv")
     """The submission to write; a run record of the same name and the ending .json is written beside it."""
 

@@ -27,7 +27,7 @@ from pipelines.detect.boxes.counting import suppress
 from pipelines.detect.boxes.detections import Detections
 from pipelines.detect.evaluate import Counts, to_counts
 from pipelines.detect.pipeline import DetectPipeline
-from pipelines.detect.settings import DetectConfig, samples
+from pipelines.detect.settings import DetectConfig, fields, samples
 
 HIGHEST, STEP = 0.95, 0.01  # of the score thresholds that are tried
 IOUS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)  # tried beside the settings' own; at 1 nothing is suppressed
@@ -149,7 +149,7 @@ def calibrate(config: DetectConfig, settings: DetectCalibration) -> Calibrated:
     photos, truth = _labelled(config, settings.truth)
     low = replace(config, box_threshold=thresholds[0], boxes=None, save_images=None)
     pipeline = DetectPipeline(low, Runner(config.runner))
-    sources = read_schema(config.data, pipeline.fields).sources
+    sources = read_schema(config.data, fields(config)).sources
     if lacking := [column for column in sources if column not in truth.columns]:
         raise InputError(
             f"expected the columns {', '.join(sources)} in {settings.truth}, found no {', '.join(lacking)}; it has the "

@@ -44,7 +44,7 @@ class DetectPipeline:
         self.saturated: list[str] = []
         self.lexicon = read_lexicon(config.lexicon)
         prompts = run_prompts(config)
-        self.fields = fields(config)
+        self.fields = {name: field.kind for name, field in fields(config).items()}
         for path in (config.boxes, config.save_images and config.save_images / "image.jpg"):
             if path is not None:
                 check_writable(path)

@@ -7,8 +7,8 @@ from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import Sample, read_samples
 from pipelines.core.running.settings import RunnerConfig
-from pipelines.core.submission.schema import Kind
-from pipelines.core.words.lexicon import clean, read_lexicon
+from pipelines.core.submission.fields import Field
+from pipelines.core.words.lexicon import clean, look_up, read_lexicon
 from pipelines.detect.prompts import to_english
 
 BOX_FILES = (".csv", ".json")
@@ -64,10 +64,20 @@ class DetectConfig:
             raise ValueError(f"boxes is a file that ends in {' or '.join(BOX_FILES)}, not {self.boxes}")
 
 
-def fields(config: DetectConfig) -> Mapping[str, Kind]:
+def fields(config: DetectConfig) -> Mapping[str, Field]:
     """What the rows hold: one `count`, or a count for each of several prompts. Raises InputError as `run_prompts`."""
     prompts = run_prompts(config)
-    return dict.fromkeys(prompts if len(prompts) > 1 else ["count"], "count")
+    if len(prompts) < 2:
+        return {"count": Field("count", ("number", "answer", "개수", "갯수", "수"))}
+    lexicon = read_lexicon(config.lexicon)
+    return {prompt: Field("count", _names(prompt, lexicon), asked=True) for prompt in prompts}
+
+
+def _names(prompt: str, lexicon: Mapping[str, str]) -> list[str]:
+    """What a prompt's column may be called: its English, and all Korean words for that, by the lexicon."""
+    cleaned = clean(prompt)
+    english = look_up(cleaned, lexicon) or cleaned
+    return [english, *(korean for korean, word in lexicon.items() if word == english)]
 
 
 def samples(config: DetectConfig) -> list[Sample]:

@@ -18,6 +18,7 @@ from pipelines.core.running.cards import CardFacts
 from pipelines.core.running.device import choose, note_said
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.submission.schema import read_schema
 from pipelines.core.submission.truth import read_frame
 from pipelines.core.submission.writing import content_hash
 from pipelines.core.task import Task
@@ -139,6 +140,8 @@ def report(task: Task, config: Any, submission: Path | None) -> int:  # noqa: AN
     looked = f"{images} images" if task.command else f"{images} images and {rows} rows"
     of_file = f", and in {submission}" if submission else ""
     print(f"{task.name}: {' and '.join(told) or 'no problem'} found in {looked}{of_file}")
+    if task.command is None and (plan := _plan(task, config)):
+        print(f"columns: {plan}")
     runner = Runner(config.runner)
     told = ahead.lines(config, device_of(runner), ahead.here())
     if (taking := estimate(task, config, rows, runner.device_name)) is not None:
@@ -146,6 +149,13 @@ def report(task: Task, config: Any, submission: Path | None) -> int:  # noqa: AN
     for line in told:
         print(line)
     return 0
+
+
+def _plan(task: Task, config: Any) -> str | None:  # noqa: ANN401 - a task's settings class
+    """What each column of the submission is filled with; None where all are called as what fills them."""
+    schema = read_schema(config.data, task.fields(config))
+    same = all(column == name for column, name in schema.sources.items()) and not schema.kept
+    return None if same else schema.plan()
 
 
 def _refusal(read: Callable[[], object]) -> str | None:

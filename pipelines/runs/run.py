@@ -60,7 +60,7 @@ def run_task(task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop 
         work.keep_room(len(samples))
         runner = Runner(config.runner, stop)
         pipeline = task.pipeline(config, runner)
-        schema = read_schema(config.data, pipeline.fields)
+        schema = read_schema(config.data, task.fields(config))
         setup = time.perf_counter() - started
         runner.journal = work.journal(run_key(task.name, config, pipeline, samples), pipeline.results, fresh)
         _report_journal(runner.journal)

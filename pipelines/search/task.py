@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.config import DataConfig
 from pipelines.core.images.samples import Sample, read_samples
-from pipelines.core.submission.schema import Kind
+from pipelines.core.submission.fields import Field
 from pipelines.core.task import Comparison, Note, Scoring, Task, Worst
 from pipelines.search.settings import SearchConfig
 
@@ -28,8 +28,8 @@ def _samples(config: SearchConfig) -> list[Sample]:
     return [] if data is None else read_samples(data)
 
 
-def _fields(config: SearchConfig) -> Mapping[str, Kind]:
-    return {"image": "text", "score": "score"}
+def _fields(config: SearchConfig) -> Mapping[str, Field]:
+    return {"image": Field("text"), "score": Field("score")}
 
 
 def _command(words: Sequence[str], note_run: Note) -> int:

@@ -15,8 +15,9 @@ from pipelines.core.doctor import check_inputs, check_submission
 from pipelines.core.doctor.output import check_space
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import read_samples
+from pipelines.core.submission.fields import Field
 
-FIELDS = {"caption": "text"}
+FIELDS = {"caption": Field("text")}
 NFC, NFD = "강아지_0001", unicodedata.normalize("NFD", "고양이_0001")
 IDS = [f"test_{number:04}" for number in range(20)] + [NFC, NFD]
 
@@ -70,6 +71,12 @@ def contest(tmp_path) -> Contest:
 
 def with_sample(*ids, columns=("id", "caption"), cells=("",), **form):
     return lambda contest: contest.table("sample.csv", ids or IDS, columns, cells, **form)
+
+
+def with_index(name: str):
+    """A sample behind the row numbers that pandas adds."""
+    rows = "".join(f"{number},{key},\n" for number, key in enumerate(IDS))
+    return with_bytes(f"{name},id,caption\n{rows}".encode())
 
 
 def with_bytes(content: bytes, name: str = "sample.csv"):
@@ -143,12 +150,21 @@ FAULTS = {
         "several called caption",
     ),
     "blanks around a column's name": (with_sample(columns=("id", "caption ")), W, "blanks around column names"),
-    "an index column": (with_sample(columns=("Unnamed: 0", "id"), cells=("0",)), E, "column of row numbers"),
-    "an index column without a name": (with_sample(columns=("", "id"), cells=("0",)), E, "index=False"),
+    "an index column": (with_index("Unnamed: 0"), W, "1 columns that this task does not fill keep the sample's cells"),
+    "an index column without a name": (
+        with_index(""),
+        W,
+        "such as ''; the plan is (no name) as it is, caption <- caption",
+    ),
     "row numbers for ids": (
-        lambda contest: contest.settings.update(test_csv=contest.table("test.csv", columns=("", "id"))),
+        lambda contest: contest.table("sample.csv", ids=map(str, range(22)), columns=("", "caption")),
         E,
-        "pandas' row numbers; give --id-column",
+        "found none for 22, such as '0', '1', '2'",
+    ),
+    "columns for nobody": (
+        with_sample(columns=("id", "mos", "caption"), cells=("", "")),
+        W,
+        "such as 'mos'; the plan is mos as it is, caption <- caption",
     ),
     "no id column": (with_settings(id_column="image"), E, "expected a column `image`, found the columns id, caption"),
     "a column for nobody": (
@@ -277,11 +293,11 @@ def test_all_faults_are_found_at_once(contest):
 
 
 def test_columns_that_only_their_order_fills(contest):
-    kinds = {"강아지": "count", "고양이": "count"}
-    contest.table("sample.csv", columns=("id", "n_dog", "n_cat"), cells=("0", "0"))
+    kinds = {"강아지": Field("count", asked=True), "고양이": Field("count", asked=True)}
+    contest.table("sample.csv", columns=("id", "n1", "n2"), cells=("0", "0"))
     [(severity, message)] = contest.found(kinds)
-    assert severity == "warning" and "--columns '{n_dog: 강아지, n_cat: 고양이}'" in message
-    contest.settings["columns"] = {"n_dog": "강아지", "n_cat": "고양이"}
+    assert severity == "warning" and "--columns '{n1: 강아지, n2: 고양이}'" in message
+    contest.settings["columns"] = {"n1": "강아지", "n2": "고양이"}
     assert contest.found(kinds) == []
 
 
@@ -315,7 +331,7 @@ def submit(contest: Contest, kind: str = "caption", cells=None, ids=IDS, **form)
     writer.writerows([columns, *zip(ids, cells, *form.get("more", ()), strict=True)])
     (contest.root / "my.csv").write_bytes(form.get("change", lambda content: content)(text.getvalue().encode(
         form.get("encoding", "utf-8"))))  # fmt: skip
-    return contest.of_submission({kind: KINDS[kind]})
+    return contest.of_submission({kind: Field(KINDS[kind])})
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,7 +16,7 @@ from pipelines.core.submission.writing import write_submission
 from pipelines.detect.boxes.counting import suppress
 from pipelines.detect.evaluate import aligned, scores
 from pipelines.detect.pipeline import DetectPipeline
-from pipelines.detect.settings import DetectConfig, TranslationConfig, samples
+from pipelines.detect.settings import DetectConfig, TranslationConfig, fields, samples
 from tests import tiny
 
 RUNNER = RunnerConfig(batch=2, progress=False, device="cpu")
@@ -213,7 +213,7 @@ def test_the_same_run_gives_the_same_bytes(make, tmp_path):
     texts = []
     for name in ("one.csv", "two.csv"):
         pipeline, found = make(prompts=["개", "고양이"], boxes=tmp_path / "boxes.json")
-        schema = read_schema(pipeline.config.data, pipeline.fields)
+        schema = read_schema(pipeline.config.data, fields(pipeline.config))
         write_submission(tmp_path / name, schema, pipeline, pipeline(found))
         texts.append((tmp_path / name).read_bytes() + (tmp_path / "boxes.json").read_bytes())
     assert texts[0] == texts[1]
@@ -255,7 +255,7 @@ def test_the_bundled_model_counts_the_samples(tmp_path):
         settings = {"runner.batch": batch, "runner.progress": False, "runner.device": "cpu", "boxes": None}
         config = load_config(Path("configs/mini/detect.yaml"), DetectConfig, settings)
         pipeline = DetectPipeline(config, Runner(config.runner))
-        schema = read_schema(config.data, pipeline.fields)
+        schema = read_schema(config.data, fields(config))
         written = write_submission(tmp_path / "detect.csv", schema, pipeline, pipeline(samples(config)))
         assert not written.blanks
         texts.append((tmp_path / "detect.csv").read_text(encoding="utf-8"))

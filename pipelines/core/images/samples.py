@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import os
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from pipelines.core.errors import InputError
 MAX_BYTES = 200_000_000
 """Of a CSV: some millions of rows. A larger file is something else, or would fill the memory as a table."""
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
-
+INDEX_COLUMN = re.compile(r"(unnamed: ?\d+)?", re.IGNORECASE)
+"""What pandas calls the row numbers that it adds: nothing, and `Unnamed: 0` once read and written again."""
 
 LONGEST_NAME = 80
 """Letters of an id that a message shows; a file's name ends at 255 bytes."""
@@ -66,10 +68,34 @@ def read_table(path: Path) -> Table:
 
 
 def id_column(table: Table, wanted: str | None) -> str:
-    """The name of the table's id column: the one asked for, else the first. Raises InputError where it is missing."""
+    """The name of the table's id column: the one asked for, else the first that is no row numbers but of names.
+
+    Raises InputError where it is missing.
+    """
     if wanted is not None and wanted not in table.columns:
         raise InputError(f"{table.path}: expected a column `{wanted}`, found the columns {', '.join(table.columns)}")
-    return wanted or table.columns[0]
+    return wanted or first_of_ids(table.columns, [list(row.values()) for row in table.rows])
+
+
+def first_of_ids(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The first column; behind pandas' row numbers the next one, where its cells differ as ids do."""
+    if len(columns) > 1 and numbers_rows(columns[0], [row[0] for row in rows]):
+        cells = [row[1].strip() for row in rows]
+        if all(cells) and len(set(cells)) == len(cells) and not is_index(columns[1]):
+            return columns[1]
+    return columns[0]
+
+
+def is_index(column: str) -> bool:
+    """Whether a column is called as the row numbers that pandas adds."""
+    return INDEX_COLUMN.fullmatch(column) is not None
+
+
+def numbers_rows(column: str, cells: Sequence[str]) -> bool:
+    """Whether a column is the row numbers that pandas adds, by its name and its cells."""
+    first = int(cells[0]) if cells and re.fullmatch("[0-9]{1,9}", cells[0]) else None
+    counted = first is not None and all(cell == str(number) for number, cell in enumerate(cells, start=first))
+    return is_index(column) and counted
 
 
 def list_images(folder: Path) -> list[Path]:
