@@ -102,6 +102,7 @@ def with_test(*ids):
 CLEAN = {
     "as it is": lambda contest: None,
     "BOM": with_sample(encoding="utf-8-sig"),
+    "UTF-16": with_sample(encoding="utf-16"),
     "CRLF": with_sample(line="\r\n"),
     "cp949": with_sample(*IDS[:-1], encoding="cp949"),
     "endings": with_sample(*(f"{key}.jpg" for key in IDS)),
@@ -136,6 +137,8 @@ FAULTS = {
     "an empty file": (with_bytes(b""), E, "found an empty file"),
     "a header only": (with_bytes(b"id,caption\n"), E, "expected rows below the header"),
     "UTF-16": (with_bytes("id,caption\na,b\n".encode("utf-16-le")), E, "expected text in UTF-8 or cp949"),
+    "a zipped CSV": (with_bytes(b"PK\x03\x04rest"), E, "found a ZIP archive"),
+    "tabs": (with_bytes(b"id\tcaption\ntest_0000\t\n"), E, "expected commas between the cells, found tabs"),
     "neither encoding": (with_bytes(b"id,caption\n\xff\xfe,\n"), E, "expected text in UTF-8 or cp949"),
     "an open quote": (with_bytes(b'id,caption\n"test_0000,\n'), E, "not valid CSV"),
     "ragged rows": (
@@ -196,6 +199,16 @@ FAULTS = {
         with_photos(f"{unicodedata.normalize('NFD', NFC)}.jpg"),
         E,
         "expected file names that differ, found 1",
+    ),
+    "paths of Windows": (
+        with_sample(*(f".\\test\\{key}.jpg" for key in IDS[:20]), *IDS[20:]),
+        W,
+        r"20 ids are no path in",
+    ),
+    "endings that the files lack": (
+        with_sample("./test/test_0000.png", *IDS[1:]),
+        W,
+        "such as './test/test_0000.png' the picture 'test_0000.jpg'; look whether",
     ),
     # sample and test CSV
     "another order": (with_test(*reversed(IDS)), W, "another order; the submission has the sample's"),

@@ -6,9 +6,11 @@ import io
 import os
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pipelines.core.config import DataConfig
 from pipelines.core.errors import InputError
@@ -16,6 +18,12 @@ from pipelines.core.errors import InputError
 MAX_BYTES = 200_000_000
 """Of a CSV: some millions of rows. A larger file is something else, or would fill the memory as a table."""
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
+PACKED = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV (UTF-8)",
+    b"\x1f\x8b": "a file packed by gzip; unpack it",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook; save the sheet as CSV (UTF-8)",
+}
+"""First bytes of files that are taken for a CSV -> what they are, and what to do."""
 INDEX_COLUMN = re.compile(r"(unnamed: ?\d+)?", re.IGNORECASE)
 """What pandas calls the row numbers that it adds: nothing, and `Unnamed: 0` once read and written again."""
 
@@ -43,8 +51,9 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Reads a CSV (UTF-8 with or without BOM, else cp949) without touching a cell: `0001` and `NA` stay as they are.
+    """Reads a CSV without touching a cell: `0001` and `NA` stay as they are.
 
+    UTF-8 with or without BOM, UTF-16 with one, else cp949.
     Raises InputError, naming the file and line, where it is no CSV with a header and rows of its width.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
@@ -112,9 +121,9 @@ def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list
     """The run's items: ids and order from the sample submission or the test CSV, else one per image of the folder.
 
     `images` are the files of the folder that count, where not all do.
-    An id names its file with or without ending and subfolder, in NFC or NFD. An id whose file is missing stays, and
-    becomes a blank row. Raises InputError for duplicate ids, ids that differ between the two CSVs, or where no id at
-    all has a file.
+    An id names its file with or without ending and subfolder, in NFC or NFD, or else by its last part (see `Finder`). An
+    id whose file is missing stays, and becomes a blank row. Raises InputError for duplicate ids, ids that differ between
+    the two CSVs, or where no id at all has a file.
     """
     images = list_images(data.images) if images is None else images
     sources = [read_table(path) for path in (data.sample_submission, data.test_csv) if path is not None]
@@ -124,8 +133,8 @@ def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list
     keyed = [_by_id(table, data.id_column) for table in sources]
     if len(keyed) == 2:
         _same_ids(sources, keyed)
-    find = Finder(data.images, images)
-    samples = [Sample(key, find(key, row), row) for key, row in keyed[-1].items()]
+    paths = Finder(data.images, images).all(keyed[-1]).paths
+    samples = [Sample(key, paths[key], row) for key, row in keyed[-1].items()]
     if len(keyed) == 2:  # the sample submission's order, the test CSV's fields
         by_id = {sample.id: sample for sample in samples}
         samples = [by_id[key] for key in keyed[0]]
@@ -157,8 +166,24 @@ class Finder:
 
     def __call__(self, key: str, row: Mapping[str, str]) -> Path:
         """The file of id `key`; where the id is no file's name, the one that a path column of its row names."""
-        cells = [cell.strip() for cell in row.values() if Path(cell.strip()).suffix.lower() in ENDINGS]
-        for text in dict.fromkeys([key, key.strip(), *cells]):
+        return self._first(_texts(key, row)) or self._nowhere(key)
+
+    def all(self, keyed: Mapping[str, Mapping[str, str]]) -> "Found":
+        """The files of all ids (id -> its row).
+
+        What is no file's name, such as a path of Windows or one that ends otherwise, means the file that its last part
+        names, where that is one file and no other id's.
+        """
+        exactly = {key: self._first(_texts(key, row)) for key, row in keyed.items()}
+        taken = set(exactly.values())
+        guessed = {key: self._by_last_part(_texts(key, keyed[key])) for key, path in exactly.items() if path is None}
+        times = Counter(guessed.values())
+        loosely = {key: path for key, path in guessed.items() if path and path not in taken and times[path] == 1}
+        paths = {key: path or loosely.get(key) or self._nowhere(key) for key, path in exactly.items()}
+        return Found(paths, loosely)
+
+    def _first(self, texts: Iterable[str]) -> Path | None:
+        for text in texts:
             parts = _normal(text).removeprefix("./").split("/")
             for start in range(
                 max(0, len(parts) - self.deepest), len(parts)
@@ -166,9 +191,37 @@ class Finder:
                 path = self.known.get("/".join(parts[start:]))
                 if path is not None:
                     return path
+        return None
+
+    def _by_last_part(self, texts: Iterable[str]) -> Path | None:
+        for text in texts:
+            name = PureWindowsPath(_normal(text)).name
+            stem = PurePosixPath(name).stem if Path(name).suffix.lower() in ENDINGS else name
+            path = self._first([text.replace("\\", "/")]) or self.known.get(stem)
+            if path is not None:
+                return path
+        return None
+
+    def _nowhere(self, key: str) -> Path:
         name = _harmless(key)
         taken = os.path.lexists(self.folder / name)  # by a folder, a hidden file, or one of several of that name
         return self.folder / (f"{name} (not among the images)" if taken else name)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files that ids mean."""
+
+    paths: Mapping[str, Path]
+    """Of each id; a path that does not exist where no file was found."""
+    loosely: Mapping[str, Path]
+    """Of those that were found by their last part alone."""
+
+
+def _texts(key: str, row: Mapping[str, str]) -> list[str]:
+    """What may name an id's file: the id, and the cells of its row that look like pictures' paths."""
+    cells = [cell.strip() for cell in row.values() if Path(cell.strip()).suffix.lower() in ENDINGS]
+    return list(dict.fromkeys([key, key.strip(), *cells]))
 
 
 def _harmless(key: str) -> str:
@@ -187,12 +240,19 @@ def _bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The text of the CSV at `path`: UTF-8 with or without BOM, else cp949. Raises InputError."""
+    """The text of the CSV at `path`: UTF-8 with or without BOM, UTF-16 with one, else cp949. Raises InputError."""
     try:
         data = _bytes(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"expected a CSV file at {path}, but it cannot be read: {reason}") from None
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not data.startswith(codecs.BOM_UTF32_LE):
+        with suppress(UnicodeDecodeError):
+            if "\0" not in (text := data.decode("utf-16")):
+                return text
+    packed = next((what for start, what in PACKED.items() if data.startswith(start)), None)
+    if packed is not None:
+        raise InputError(f"expected a CSV file at {path}, found {packed}")
     for encoding in ("utf-8", "cp949"):
         try:
             text = data.removeprefix(codecs.BOM_UTF8).decode(encoding)
