@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pipelines.anomaly.folders import read_folders
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.images.samples import Sample, read_samples
+from pipelines.core.places import OutputFolder, PictureFolder, Written
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.submission.fields import Field
 
@@ -21,6 +22,7 @@ FIELDS: Mapping[str, Field] = {
                              "defective", "bad", "ng", "이상", "이상 확률", "비정상", "불량", "결함"), on_request=True),
 }  # fmt: skip
 
+FittedFolder = Annotated[Path, Written(folder=True, beside=lambda folder: {"the description": folder / "fitted.json"})]
 Option = str | int | float | bool
 """What an option of a network may be."""
 
@@ -54,7 +56,7 @@ class AnomalyConfig:
     data: DataConfig
     checkpoint: str
     """The backbone's weights: a timm hub id, a folder, or a .safetensors file (then `backbone` names its network)."""
-    normal: Path | None = None
+    normal: PictureFolder | None = None
     """Folder of normal images; without it data.images is an MVTec-like tree, of one category or several."""
     model: str = "patchcore"
     """`patchcore`, or `padim` where the object always lies in the same place."""
@@ -87,11 +89,11 @@ class AnomalyConfig:
     """With `threshold: rate`: the share of new normal images that may be called anomalous (above 0, below 1)."""
     fitted: Path | None = None
     """Folder of a fitted model to score with; then no normal images are needed."""
-    save_fitted: Path | None = None
+    save_fitted: FittedFolder | None = None
     """Folder to keep the fitted model in."""
-    save_images: Path | None = None
+    save_images: OutputFolder | None = None
     """Folder to write heatmaps over the photos to."""
-    save_maps: Path | None = None
+    save_maps: OutputFolder | None = None
     """Folder to write the smoothed scores of the pixels to: float32 .npy of the input's size, named as the images."""
     runner: RunnerConfig = RunnerConfig()
 
@@ -108,8 +110,6 @@ class AnomalyConfig:
             raise ValueError(f"false_positive_rate is above 0 and below 1, not {self.false_positive_rate}")
         if self.fitted and (self.normal or self.save_fitted):
             raise ValueError("fitted stands for a model that is fitted already: leave out normal and save_fitted")
-        if self.save_images and self.save_images.resolve().is_relative_to(self.data.images.resolve()):
-            raise ValueError("save_images lies in data.images, whose photos it would write over: name another folder")
 
     @property
     def size_hw(self) -> tuple[int, int] | None:

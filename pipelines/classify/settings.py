@@ -8,6 +8,7 @@ from pipelines.classify.labels import Label, read_labels
 from pipelines.classify.templates import check_templates
 from pipelines.core.config import DataConfig, TranslationConfig, schema
 from pipelines.core.images.samples import Sample, read_samples
+from pipelines.core.places import OutputFile, OutputFolder
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.submission.fields import Field
 
@@ -31,9 +32,9 @@ class ClassifyConfig:
     translation: TranslationConfig = TranslationConfig()
     top: int = 5
     """Labels of a photo that `top_file` has (1 or more)."""
-    top_file: Path | None = None
+    top_file: OutputFile | None = None
     """CSV for the likeliest labels of each photo: image,rank,label,probability."""
-    cache: Path | None = None
+    cache: OutputFolder | None = None
     """Folder where the labels' vectors are kept for the next run; without it `labels` beside the output."""
     runner: RunnerConfig = RunnerConfig()
 

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from typing_extensions import dataclass_transform
 
 from pipelines.core.errors import ConfigError
+from pipelines.core.places import PictureFolder, Submission
 
 Schema = TypeVar("Schema")
 
@@ -37,7 +38,7 @@ def schema(cls: type[Schema]) -> type[Schema]:
 class DataConfig:
     """What comes in and where the submission goes."""
 
-    images: Path
+    images: PictureFolder
     """Folder of the photos; searched with its subfolders."""
     sample_submission: Path | None = None
     """CSV that fixes the submission's columns, ids and their order; without it every image of the folder gets a row."""
@@ -48,7 +49,7 @@ class DataConfig:
     columns: dict[str, str | None] | None = None
     """Submission column -> what to write there, for samples whose names say too little, such as {answer: label}; null
     for a column that keeps the sample's cells."""
-    output: Path = Path("submissions/submission.csv")
+    output: Submission = Path("submissions/submission.csv")
     """The submission to write; a run record of the same name and the ending .json is written beside it."""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import Sample, read_samples
+from pipelines.core.places import OutputFile, OutputFolder
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.submission.fields import Field
 from pipelines.core.words.lexicon import clean, look_up, read_lexicon
@@ -50,9 +51,11 @@ class DetectConfig:
     """Of two boxes of a class that overlap by more than this (intersection over union, 0 to 1) the better one stays."""
     nms_across_classes: bool = False
     """Whether boxes of different classes drop each other too."""
-    boxes: Path | None = None
+    boxes: OutputFile | None = None
     """File for the counted boxes: .csv (image,class,score,x0,y0,x1,y1 in pixels) or .json (COCO's results)."""
-    save_images: Path | None = None
+    categories: Path | None = None
+    """COCO file whose `categories` number the classes of a .json; else they count from 1 in the prompts' order."""
+    save_images: OutputFolder | None = None
     """Folder for the photos with their boxes drawn."""
     runner: RunnerConfig = RunnerConfig()
 

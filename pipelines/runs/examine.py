@@ -14,6 +14,7 @@ from pipelines.core.doctor import Finding, ahead, check_inputs, check_submission
 from pipelines.core.errors import ConfigError, InputError, SuiteError
 from pipelines.core.images.samples import read_samples
 from pipelines.core.networks.fitting import device_of
+from pipelines.core.places import clashes, read, written
 from pipelines.core.running.cards import CardFacts
 from pipelines.core.running.device import choose, note_said
 from pipelines.core.running.runner import Runner
@@ -28,9 +29,12 @@ FREE_MEMORY = 2 * 2**30
 """Bytes of a GPU below which even the smaller models are likely not to fit."""
 
 
-def examine_inputs(task: Task, config: Any) -> list[Finding]:  # noqa: ANN401 - a task's settings class
-    """All that is wrong with what a run is given, found before a model loads; an empty list where nothing is."""
-    findings = []
+def examine_inputs(task: Task, config: Any, settings: Path | None = None) -> list[Finding]:  # noqa: ANN401
+    """All that is wrong with what a run is given, found before a model loads; an empty list where nothing is.
+
+    `config` is of the task's settings class, `settings` the file that it was read from.
+    """
+    findings = [Finding("error", clash) for clash in clashes(written(config), read(config, settings))]
     try:
         fields = task.fields(config)
     except SuiteError as error:
@@ -123,9 +127,9 @@ def check_memory(free: int) -> list[Finding]:
     return [Finding("warning", message)]
 
 
-def report(task: Task, config: Any, submission: Path | None) -> int:  # noqa: ANN401 - a task's settings class
+def report(task: Task, config: Any, submission: Path | None, settings: Path | None = None) -> int:  # noqa: ANN401
     """Prints all that is found, and of a run that may begin what it takes; 2 where something is an error, else 0."""
-    findings = examine_inputs(task, config)
+    findings = examine_inputs(task, config, settings)
     if submission is not None:
         with suppress(InputError):  # unusable settings, as `examine_inputs` has said
             findings += [found for found in examine_submission(submission, task, config) if found not in findings]

@@ -19,6 +19,7 @@ from pipelines.core.errors import ConfigError, InputError
 from pipelines.core.images.samples import Sample, read_samples, read_table
 from pipelines.core.networks import checkpoints
 from pipelines.core.networks.clip import load_clip
+from pipelines.core.places import record_of
 from pipelines.core.running.batch_model import BatchModel, Outcome
 from pipelines.core.running.runner import Runner
 from pipelines.core.submission.writing import check_writable, content_hash, write_record, write_whole
@@ -68,7 +69,7 @@ def rank(config: SearchConfig) -> Mapping[str, Any]:
         "settings": asdict(config),
         "run": {"models": {"clip": clip, **queries.models}, "english": queries.english},
     }
-    write_record(settings.output.with_suffix(".json"), record)
+    write_record(record_of(settings.output), record)
     print(f"{settings.output}: {len(asked)} queries, {len(readable)} photos in {seconds:.1f} s")
     say_failed(failed)
     return record

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.core.config import TranslationConfig, schema
+from pipelines.core.places import PictureFolder, Submission
 from pipelines.core.running.settings import RunnerConfig
 
 
@@ -13,13 +14,13 @@ from pipelines.core.running.settings import RunnerConfig
 class RankConfig:
     """What `rank` ranks."""
 
-    images: Path | None = None
+    images: PictureFolder | None = None
     """Folder of the photos; searched with its subfolders."""
     queries: Path | None = None
     """CSV of the queries, such as the truth that the result is to be scored with."""
     columns: Sequence[str] = ("caption",)
     """The columns of the queries; every distinct text in them is one."""
-    output: Path = Path("submissions/search.csv")
+    output: Submission = Path("submissions/search.csv")
     """CSV to write: `caption,image,score`, the photos found for each query, the best first."""
 
 

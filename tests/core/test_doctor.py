@@ -15,6 +15,7 @@ from pipelines.core.doctor import check_inputs, check_submission
 from pipelines.core.doctor.output import check_space
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import read_samples
+from pipelines.core.places import clashes, read, written
 from pipelines.core.submission.fields import Field
 
 FIELDS = {"caption": Field("text")}
@@ -53,7 +54,8 @@ class Contest:
         self.settings["test_csv"] = self.table("test.csv", ids, ("id", "question"), ("what?",), **form)
 
     def found(self, fields=FIELDS) -> list[tuple[str, str]]:
-        return [(finding.severity, finding.message) for finding in check_inputs(self.data, fields)]
+        over = [("error", clash) for clash in clashes(written(self.data), read(self.data))]
+        return over + [(finding.severity, finding.message) for finding in check_inputs(self.data, fields)]
 
     def of_submission(self, fields=FIELDS) -> list[tuple[str, str]]:
         findings = check_submission(self.root / "my.csv", self.data, fields)
@@ -275,7 +277,7 @@ FAULTS = {
     "a record in its place": (
         with_settings(output=Path("submissions/my.json")),
         E,
-        "its run record would write over it",
+        "the run record of --output would write over --output",
     ),
 }
 

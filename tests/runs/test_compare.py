@@ -247,7 +247,7 @@ def test_ids_are_written_verbatim(write, tmp_path):
 def test_nothing_that_is_compared_is_written_over(files, capsys):
     before = files[0].read_bytes()
     assert main(["compare", *map(str, files), "--merge", "mean", "--output", str(files[0])]) == 2
-    assert "which is compared" in capsys.readouterr().err and files[0].read_bytes() == before
+    assert "(a submission)" in capsys.readouterr().err and files[0].read_bytes() == before
 
 
 def test_a_truth_needs_the_task(write, capsys):

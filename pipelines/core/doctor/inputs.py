@@ -39,7 +39,7 @@ def check_inputs(
             findings += check_columns(table, data, fields)
     of_ids, used = _check_ids(data, tables, images)
     findings += of_ids + check_pictures(data.images, used)
-    findings += check_output(data, images, len(tables[0].rows) if tables else len(images))
+    findings += check_output(data, len(tables[0].rows) if tables else len(images))
     return list(dict.fromkeys(findings))  # a missing column is met twice
 
 

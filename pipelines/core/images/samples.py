@@ -121,9 +121,9 @@ def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list
     """The run's items: ids and order from the sample submission or the test CSV, else one per image of the folder.
 
     `images` are the files of the folder that count, where not all do.
-    An id names its file with or without ending and subfolder, in NFC or NFD, or else by its last part (see `Finder`). An
-    id whose file is missing stays, and becomes a blank row. Raises InputError for duplicate ids, ids that differ between
-    the two CSVs, or where no id at all has a file.
+    An id names its file with or without ending and subfolder, in NFC or NFD, or else by its last part (see `Finder`).
+    An id whose file is missing stays, and becomes a blank row. Raises InputError for duplicate ids, ids that differ
+    between the two CSVs, or where no id at all has a file.
     """
     images = list_images(data.images) if images is None else images
     sources = [read_table(path) for path in (data.sample_submission, data.test_csv) if path is not None]
