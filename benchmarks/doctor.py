@@ -12,6 +12,7 @@ from PIL import Image
 from pipelines.core.config import DataConfig
 from pipelines.core.doctor import check_inputs, check_submission
 from pipelines.core.submission.fields import Field
+from pipelines.core.terminal import settle
 
 RESULTS = Path(__file__).parent / "results/doctor.json"
 MOST_SECONDS = 15.0
@@ -69,4 +70,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -29,12 +29,17 @@ class Folders:
         return first if first in self.normals else next(iter(self.normals))
 
 
-def read_folders(images: Path, normal: Path | None = None, fitting: bool = True) -> Folders:
+def read_folders(
+    images: Path, normal: Path | None = None, fitting: bool = True, given: Sequence[Path] | None = None
+) -> Folders:
     """Lists the images of `normal` and of `images`, or without `normal` of the tree at `images`.
 
-    Where nothing is to be fitted, normal images are not looked for, and `images` may be any folder. Raises InputError
+    Where nothing is to be fitted, normal images are not looked for, and `images` may be any folder. `given` are the
+    images to score where they are named one by one, all below `images`. Raises InputError
     where images are missing, or where the normal images are the ones to score.
     """
+    if given is not None and (normal is not None or not fitting):
+        return Folders(images, {WHOLE: [] if normal is None else _others(normal, given)}, given)
     if normal is not None:
         return _plain(images, normal)
     if not images.is_dir():
@@ -52,6 +57,15 @@ def read_folders(images: Path, normal: Path | None = None, fitting: bool = True)
     if not tested:
         raise InputError(f"expected images to score in {TEST} of {images} or of its subfolders, found no such folder")
     return Folders(images, normals, [path for folder in tested for path in list_images(folder)])
+
+
+def _others(normal: Path, given: Sequence[Path]) -> list[Path]:
+    """The images of a folder without those that are to be scored."""
+    scored = {path.resolve() for path in given}
+    found = [path for path in list_images(normal) if path.resolve() not in scored]
+    if not found:
+        raise InputError(f"expected images that are normal in {normal}, found only those to score")
+    return found
 
 
 def _is_category(folder: Path) -> bool:

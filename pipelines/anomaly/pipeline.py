@@ -11,13 +11,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pipelines.anomaly.fitted import facts, fitted_backbone, load_fitted, save_fitted
-from pipelines.anomaly.folders import Folders, read_folders
+from pipelines.anomaly.folders import Folders
 from pipelines.anomaly.maps.files import map_path, write_map
 from pipelines.anomaly.maps.heatmap import smooth, write_heatmap
 from pipelines.anomaly.models import load_method
 from pipelines.anomaly.models.detector import Anomaly, AnomalyDetector, Fitted, PatchExtractor
 from pipelines.anomaly.models.features.backbone import load_backbone, settle
-from pipelines.anomaly.settings import ANOMALY, NORMAL, AnomalyConfig, fields
+from pipelines.anomaly.settings import ANOMALY, NORMAL, AnomalyConfig, fields, folders
 from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, probability, split
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
@@ -40,7 +40,7 @@ class AnomalyPipeline:
     def __init__(self, config: AnomalyConfig, runner: Runner) -> None:
         self.config, self.runner = config, runner
         self.fields = {name: field.kind for name, field in fields(config).items()}
-        self.folders: Folders = read_folders(config.data.images, config.normal, not config.fitted)
+        self.folders: Folders = folders(config)
         self.checkpoint, options = self._checkpoint(), config.backbone_options
         reading = runner.load(partial(
             settle, self.checkpoint, config.backbone, strides=config.strides, out_indices=config.out_indices,
@@ -258,7 +258,7 @@ class AnomalyPipeline:
             path = self._map_path(sample, self.config.save_maps)
             self.extras.write(partial(write_map, path, smooth(result.map, self.backbone.size_hw)))
         if self.config.save_images:
-            name = sample.path.relative_to(self.config.data.images)
+            name = sample.path.relative_to(self.config.data.folder)
             if name.suffix.lower() not in (".jpg", ".jpeg"):
                 name = name.with_name(f"{name.name}.jpg")
             heat = smooth(result.map, self.backbone.size_hw)
@@ -266,4 +266,4 @@ class AnomalyPipeline:
             self.extras.write(partial(write_heatmap, path, sample.path, heat, fitted.threshold))
 
     def _map_path(self, sample: Sample, folder: Path) -> Path:
-        return map_path(folder, sample.path.relative_to(self.config.data.images).as_posix())
+        return map_path(folder, sample.path.relative_to(self.config.data.folder).as_posix())

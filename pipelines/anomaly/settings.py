@@ -5,9 +5,9 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pipelines.anomaly.folders import read_folders
+from pipelines.anomaly.folders import Folders, read_folders
 from pipelines.core.config import DataConfig, schema
-from pipelines.core.images.samples import Sample, read_samples
+from pipelines.core.images.samples import Sample, images_of, read_samples
 from pipelines.core.places import OutputFolder, PictureFolder, Written
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.submission.fields import Field
@@ -126,6 +126,13 @@ def fields(config: AnomalyConfig) -> Mapping[str, Field]:
     return FIELDS
 
 
+def folders(config: AnomalyConfig) -> Folders:
+    """Which images are normal, and which are to be scored. Raises InputError."""
+    single = isinstance(config.data.images, list) or config.data.images.is_file()
+    given = images_of(config.data) if single else None
+    return read_folders(config.data.folder, config.normal, not config.fitted, given)
+
+
 def samples(config: AnomalyConfig) -> list[Sample]:
     """The images to score: in a tree those of its test folders, in the order of the CSV where one is given."""
-    return read_samples(config.data, read_folders(config.data.images, config.normal, not config.fitted).tests)
+    return read_samples(config.data, folders(config).tests)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
+from pydantic import BeforeValidator
+
 from pipelines.core.errors import ConfigError
 
 TABLES = frozenset({".csv", ".json"})
@@ -33,7 +35,14 @@ class OfPictures:
     """Marks a Path setting as a folder of which pictures alone are read, so that a table may lie in it."""
 
 
+def _alone(images: object) -> object:
+    """A list of one is as that one: a flag that takes several gives a list."""
+    return images[0] if isinstance(images, list) and len(images) == 1 else images
+
+
 PictureFolder = Annotated[Path, OfPictures()]
+Pictures = Annotated[Path | list[Path], BeforeValidator(_alone), OfPictures()]
+"""A folder of pictures, one picture, or several of either."""
 OutputFile = Annotated[Path, Written()]
 OutputFolder = Annotated[Path, Written(folder=True)]
 Submission = Annotated[

@@ -69,10 +69,10 @@ class DetectConfig:
 
 def fields(config: DetectConfig) -> Mapping[str, Field]:
     """What the rows hold: one `count`, or a count for each of several prompts. Raises InputError as `run_prompts`."""
-    prompts = run_prompts(config)
+    prompts, lexicon = run_prompts(config), read_lexicon(config.lexicon)
     if len(prompts) < 2:
-        return {"count": Field("count", ("number", "answer", "개수", "갯수", "수"))}
-    lexicon = read_lexicon(config.lexicon)
+        names = [name for prompt in prompts for name in (prompt, *_names(prompt, lexicon))]
+        return {"count": Field("count", ("number", "answer", "개수", "갯수", "수", *names))}
     return {prompt: Field("count", _names(prompt, lexicon), asked=True) for prompt in prompts}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.core.config import TranslationConfig, schema
-from pipelines.core.places import PictureFolder, Submission
+from pipelines.core.places import Pictures, Submission
 from pipelines.core.running.settings import RunnerConfig
 
 
@@ -14,7 +14,7 @@ from pipelines.core.running.settings import RunnerConfig
 class RankConfig:
     """What `rank` ranks."""
 
-    images: PictureFolder | None = None
+    images: Pictures | None = None
     """Folder of the photos; searched with its subfolders."""
     queries: Path | None = None
     """CSV of the queries, such as the truth that the result is to be scored with."""

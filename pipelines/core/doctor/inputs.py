@@ -11,7 +11,7 @@ from pipelines.core.doctor.output import check_output
 from pipelines.core.doctor.pictures import check_pictures
 from pipelines.core.doctor.tables import Looked, look
 from pipelines.core.errors import InputError, SuiteError
-from pipelines.core.images.samples import Finder, first_of_ids, list_images
+from pipelines.core.images.samples import Finder, first_of_ids, images_of
 from pipelines.core.submission.fields import Field
 from pipelines.core.submission.schema import read_schema
 
@@ -27,18 +27,18 @@ def check_inputs(
     findings: list[Finding] = []
     if images is None:
         try:
-            images = list_images(data.images)
+            images = images_of(data)
         except InputError as error:
             findings.append(wrong(str(error)))
             images = []
-    findings += check_names(data.images, images)
+    findings += check_names(data.folder, images)
     tables = [look(path) for path in dict.fromkeys((data.sample_submission, data.test_csv)) if path is not None]
     for table in tables:
         findings += table.findings
         if table.path == data.sample_submission:
             findings += check_columns(table, data, fields)
     of_ids, used = _check_ids(data, tables, images)
-    findings += of_ids + check_pictures(data.images, used)
+    findings += of_ids + check_pictures(data.folder, used)
     findings += check_output(data, len(tables[0].rows) if tables else len(images))
     return list(dict.fromkeys(findings))  # a missing column is met twice
 
@@ -97,7 +97,7 @@ def _check_ids(
     keyed = {path: rows for path, rows in keyed.items() if rows}
     if not keyed or not images:
         return findings, images
-    find = Finder(data.images, images)
+    find = Finder(data.folder, images)
     if len(keyed) == 2:
         findings += check_same({path: list(rows) for path, rows in keyed.items()}, find)
     path = list(keyed)[-1]  # the test CSV, whose cells may name a file

@@ -16,8 +16,8 @@ BYTES_BESIDE = 16 * 2**20
 def check_output(data: DataConfig, rows: int) -> list[Finding]:
     """What is wrong with the output's place; nothing is made there. `rows` is how many will be written."""
     output, findings = data.output, []
-    if data.images.is_dir() and output.resolve().is_relative_to(data.images.resolve()):
-        findings.append(doubtful(f"{output} lies in the image folder {data.images}; name another folder with --output"))
+    if data.folder.is_dir() and output.resolve().is_relative_to(data.folder.resolve()):
+        findings.append(doubtful(f"{output} lies in the image folder {data.folder}; name another folder with --output"))
     folder = output.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

@@ -117,6 +117,15 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(paths, key=lambda path: _normal(path.relative_to(folder).as_posix()))
 
 
+def images_of(data: DataConfig) -> list[Path]:
+    """The image files that the settings name: those of a folder, or those given one by one. Raises InputError."""
+    named = data.images if isinstance(data.images, list) else [data.images]
+    found = [path for each in named for path in ([each] if each.is_file() else list_images(each))]
+    folder = data.folder
+    below = (path if path.is_relative_to(folder) else path.absolute() for path in found)
+    return sorted(dict.fromkeys(below), key=lambda path: _normal(path.relative_to(folder).as_posix()))
+
+
 def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list[Sample]:
     """The run's items: ids and order from the sample submission or the test CSV, else one per image of the folder.
 
@@ -125,15 +134,15 @@ def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list
     An id whose file is missing stays, and becomes a blank row. Raises InputError for duplicate ids, ids that differ
     between the two CSVs, or where no id at all has a file.
     """
-    images = list_images(data.images) if images is None else images
+    images, folder = images_of(data) if images is None else images, data.folder
     sources = [read_table(path) for path in (data.sample_submission, data.test_csv) if path is not None]
     if not sources:
-        _check_differ(data.images, images)
-        return [Sample(_normal(path.relative_to(data.images).as_posix()), path) for path in images]
+        _check_differ(folder, images)
+        return [Sample(_normal(path.relative_to(folder).as_posix()), path) for path in images]
     keyed = [_by_id(table, data.id_column) for table in sources]
     if len(keyed) == 2:
         _same_ids(sources, keyed)
-    paths = Finder(data.images, images).all(keyed[-1]).paths
+    paths = Finder(folder, images).all(keyed[-1]).paths
     samples = [Sample(key, paths[key], row) for key, row in keyed[-1].items()]
     if len(keyed) == 2:  # the sample submission's order, the test CSV's fields
         by_id = {sample.id: sample for sample in samples}
@@ -142,7 +151,7 @@ def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list
         raise InputError(f"expected rows below the header of {sources[-1].path}, found none")
     if {sample.path for sample in samples}.isdisjoint(images):
         raise InputError(
-            f"expected the images of {sources[-1].path} in {data.images}, found none of its {len(samples)} ids there, "
+            f"expected the images of {sources[-1].path} in {folder}, found none of its {len(samples)} ids there, "
             f"such as {samples[0].id!r}; the folder has {images[0].name!r}"
         )
     return samples
