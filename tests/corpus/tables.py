@@ -60,6 +60,7 @@ TABLES: dict[str, Odd] = {
     "a BOM before cp949": Odd(data(b"\xef\xbb\xbf" + KOREAN.encode("cp949")), found=KOREAN_FOUND),
     "UTF-16": Odd(text(ROWS, "utf-16")),
     "UTF-16 of the other order": Odd(data(b"\xfe\xff" + KOREAN.encode("utf-16-be")), found=KOREAN_FOUND),
+    "binary that begins as UTF-16": Odd(data(b"\xff\xfe\x00\x01\x80\x81" * 100), NO_TEXT),
     "NUL in UTF-16": Odd(text("id,answer\na\0,\n", "utf-16"), NO_TEXT),
     "a cut UTF-16": Odd(data(ROWS.encode("utf-16")[:-1]), NO_TEXT),
     "UTF-16 without a BOM": Odd(text(ROWS, "utf-16-le"), NO_TEXT),

@@ -257,7 +257,8 @@ def read_text(path: Path) -> str:
         raise InputError(f"expected a CSV file at {path}, but it cannot be read: {reason}") from None
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not data.startswith(codecs.BOM_UTF32_LE):
         with suppress(UnicodeDecodeError):
-            if "\0" not in (text := data.decode("utf-16")):
+            text = data.decode("utf-16")
+            if "\n" in text and "\0" not in text:  # two bytes of anything are a letter of something
                 return text
     packed = next((what for start, what in PACKED.items() if data.startswith(start)), None)
     if packed is not None:
