@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pipelines.core.terminal import settle
 from pipelines.search.album.album import About, Album, make_album, open_album, photo_schema
 from pipelines.search.album.approximate import make_index, wants_index
 from pipelines.search.album.indexing import MOST_AT_ONCE
@@ -251,4 +252,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    settle()
     sys.exit(main())

@@ -38,6 +38,7 @@ from pipelines.core.config import DataConfig
 from pipelines.core.images.samples import Sample
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.terminal import settle
 
 NORMALS, TESTS = "train/good", "test/good"
 LAYERS = ["layer2", "layer3"]  # strides 8 and 16
@@ -458,4 +459,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

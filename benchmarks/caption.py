@@ -27,6 +27,7 @@ from pipelines.core.images.samples import Sample
 from pipelines.core.running.batch_model import BatchModel
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.terminal import settle
 from tests import full_size
 
 TOKENS = 20
@@ -181,4 +182,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.memory import peak_of
+from pipelines.core.terminal import settle
 from tests.published.build import build
 from tests.published.facts import read_facts
 
@@ -90,4 +91,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    settle()
     raise SystemExit(main())

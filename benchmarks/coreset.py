@@ -17,6 +17,7 @@ from anomalib.models.components import KCenterGreedy
 from torch import Tensor
 
 from pipelines.anomaly.models.patchcore.coreset import PROJECTED, select
+from pipelines.core.terminal import settle
 
 RESULTS = Path(__file__).parent / "results/coreset.json"
 PATCHES_AN_IMAGE = 1024  # stride 8 at 256 pixels
@@ -86,4 +87,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -24,6 +24,7 @@ from pipelines.core.images.samples import Sample
 from pipelines.core.running.batch_model import BatchModel
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.terminal import settle
 from pipelines.detect.boxes.counting import count, suppress
 from pipelines.detect.boxes.detections import Detections, Query
 from pipelines.detect.models.grounding_dino.model import GroundingDino
@@ -201,4 +202,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -11,6 +11,8 @@ from PIL import Image
 
 from pipelines.core.config import DataConfig
 from pipelines.core.doctor import check_inputs, check_submission
+from pipelines.core.submission.fields import Field
+from pipelines.core.terminal import settle
 
 RESULTS = Path(__file__).parent / "results/doctor.json"
 MOST_SECONDS = 15.0
@@ -43,7 +45,7 @@ def measure(count: int, repeats: int) -> dict[str, object]:
         data = contest(Path(root), count)
         for _ in range(repeats):
             started = time.perf_counter()
-            found = check_inputs(data, {"caption": "text"})
+            found = check_inputs(data, {"caption": Field("text")})
             looked = time.perf_counter()
             found += check_submission(Path(root) / "my.csv", data, {"caption": "text"})
             seconds["check_inputs_s"].append(round(looked - started, 3))
@@ -68,4 +70,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

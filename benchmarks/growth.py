@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks import rows
 from benchmarks.memory import NORMALS, SOURCES, draw_photos
 from pipelines.__main__ import main as run_command
+from pipelines.core.terminal import settle
 
 RESULTS = rows.RESULTS / "growth.json"
 FEWEST = {
@@ -120,4 +121,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -31,6 +31,7 @@ from pipelines.core.networks.clip import load_clip
 from pipelines.core.running.batch_model import BatchModel, Outcome
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.terminal import settle
 from pipelines.search.album.indexing import index
 from pipelines.search.settings import SearchConfig
 
@@ -202,4 +203,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

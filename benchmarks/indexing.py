@@ -32,6 +32,7 @@ from pipelines.core.networks.checkpoints import file_hash
 from pipelines.core.networks.clip import ClipImages, load_clip
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.terminal import settle
 from pipelines.search.album.album import About, Album, make_album
 from pipelines.search.album.embedding import PhotoFile, PhotoReader
 from pipelines.search.album.indexing import MOST_AT_ONCE, Report, add, find_files, photo_row
@@ -179,4 +180,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    settle()
     sys.exit(main())

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipelines.core.terminal import settle
+
 RESULTS = Path(__file__).parent / "results/memory.json"
 COUNTS = (200, 2000)
 MOST = 1.1
@@ -101,4 +103,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    settle()
     sys.exit(main())

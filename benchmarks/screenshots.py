@@ -8,6 +8,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from pipelines.core.terminal import settle
 from tests.browser.server import COUNT_RUNS, FLAGS, Demo, chromium_path, running_demo
 from tests.browser.visiting import WORK, press, rerun, visit
 
@@ -98,4 +99,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks import demo_table, reliability_table, search_table, speed_table
+from pipelines.core.terminal import settle
 
 RESULTS = Path(__file__).parent / "results"
 BEGIN, END = "<!-- figures: python -m benchmarks.tables --write -->\n", "<!-- end of figures -->\n"
@@ -39,4 +40,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

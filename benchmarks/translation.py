@@ -27,6 +27,7 @@ from pipelines.core.running.batch_model import BatchModel, Outcome
 from pipelines.core.running.batches import AUTO_MOST
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.terminal import settle
 from tests import full_size
 
 BUNDLED = Path("mini/weights/nllb")
@@ -186,4 +187,5 @@ def show(found: Sequence[rows.Row]) -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

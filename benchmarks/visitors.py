@@ -22,6 +22,7 @@ import torch
 import transformers
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright
 
+from pipelines.core.terminal import settle
 from tests.browser.server import COUNT_RUNS, FLAGS, Demo, chromium_path, running_demo
 
 RESULTS = Path(__file__).parent / "results/visitors.json"
@@ -268,4 +269,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    settle()
     sys.exit(main())

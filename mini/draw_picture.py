@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mini.draw_samples import SIZE_PX
 from mini.textures import DEFECTS, TEXTURES, defect, texture
 from mini.world import CAPTION_SAMPLE_SEED, korean_sentence, scene, sentence
+from pipelines.core.terminal import settle
 
 PICTURE = Path("mini/world.png")
 LETTERS = Path("/usr/share/fonts/truetype/nanum/NanumGothic.ttf")  # Debian's package fonts-nanum
@@ -50,4 +51,5 @@ def _defective(name: str, kind: str) -> tuple[Image.Image, list[str]]:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -20,6 +20,7 @@ from mini.world import (
     scene,
     sentence,
 )
+from pipelines.core.terminal import settle
 
 SAMPLES = Path("samples")
 IMAGES_A_TASK, SEARCHED_IMAGES = 60, 200
@@ -150,4 +151,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -10,6 +10,7 @@ import numpy as np
 from mini.draw_samples import SAMPLES, SIZE_PX, write_csv
 from mini.textures import defect, texture
 from mini.world import ANOMALY_SAMPLE_SEED
+from pipelines.core.terminal import settle
 
 NORMAL_TRAIN_IMAGES = 30
 NORMAL_TEST_IMAGES = 15
@@ -68,4 +69,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mini.measure import Figure, anomaly, caption, detect, search, sizes, translation
+from pipelines.core.terminal import settle
 
 WEIGHTS = Path("mini/weights")
 FIGURES = Path("mini/figures.json")
@@ -52,4 +53,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

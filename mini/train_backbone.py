@@ -26,6 +26,7 @@ from mini.draw_samples import SIZE_PX
 from mini.textures import TEXTURES, Picture, texture
 from mini.training import Training, drawn_batches, write_record
 from mini.world import KINDS, TRAINING_SEEDS, background, glyph, pose
+from pipelines.core.terminal import settle
 
 ARCHITECTURE = "test_resnet"
 WEIGHTS = Path("mini/weights/backbone")
@@ -174,4 +175,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -32,6 +32,7 @@ from mini.vit import (
     whitening,
 )
 from mini.world import ENGLISH_NUMERALS, KINDS, TRAINING_SEEDS, Scene, scene, sentence
+from pipelines.core.terminal import settle
 
 WEIGHTS = Path("mini/weights/blip")
 RUN = Path("mini/runs/captioner.pt")
@@ -153,4 +154,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -32,6 +32,7 @@ from transformers import (
 from mini.training import Training, drawn_batches, muon_and_adamw, write_record
 from mini.vit import MOST, SIZE_PX, VISION, as_pixels, make_head, normalised, patch_loss, patch_targets
 from mini.world import ENGLISH_NUMERALS, KINDS, TRAINING_SEEDS, Scene, scene, sentence
+from pipelines.core.terminal import settle
 
 WEIGHTS = Path("mini/weights/clip")
 CAPTIONER = Path("mini/weights/blip")
@@ -232,4 +233,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -48,6 +48,7 @@ from mini.detector import (
 )
 from mini.training import Training, write_record
 from mini.world import KINDS, TRAINING_SEEDS, VALIDATION_SEEDS, Scene, scene
+from pipelines.core.terminal import settle
 
 WEIGHTS = Path("mini/weights/grounding-dino")
 RUNS = Path("mini/runs")
@@ -265,4 +266,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -18,6 +18,7 @@ from transformers import (
 
 from mini.training import Training, write_record
 from mini.world import KINDS, KOREAN_NUMERALS, TRAINING_SEEDS, Kind, ends_in_consonant, korean_sentence, sentence
+from pipelines.core.terminal import settle
 
 WEIGHTS = Path("mini/weights/nllb")
 RUN = Path("mini/runs/translator.pt")
@@ -163,4 +164,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

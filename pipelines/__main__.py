@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from pipelines.core.errors import SuiteError
+from pipelines.core.terminal import settle
 from pipelines.runs import command
 from pipelines.tasks import TASKS
 
@@ -52,6 +53,7 @@ def _dispatch(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    settle()
     code = main()
     if sys.argv[1:2] and sys.argv[1] in TASKS:
         # All is written. Python would take 2 to 4 s to free what torch and transformers made: past a deadline.

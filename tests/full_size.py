@@ -30,6 +30,8 @@ from transformers import (
     SwinConfig,
 )
 
+from pipelines.core.terminal import settle
+
 WORDS = ["dog", "cat", "person", "car", "a", "photo", "of", "two", "##s"]
 
 
@@ -153,5 +155,6 @@ def made(name: str, folder: Path) -> Path:
 
 
 if __name__ == "__main__":
+    settle()
     for name in MAKERS:
         print(made(name, Path(sys.argv[1])))

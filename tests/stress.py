@@ -25,6 +25,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pipelines.core.config import load_config
+from pipelines.core.terminal import settle
 from pipelines.tasks import TASKS
 
 RESULTS = Path("benchmarks/results/stress.json")
@@ -450,4 +451,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    settle()
     sys.exit(main())

@@ -19,6 +19,7 @@ from pipelines.anomaly.settings import AnomalyConfig
 from pipelines.core.config import schema
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import read_samples
+from pipelines.core.places import OutputFile
 from pipelines.core.running.runner import Runner
 from pipelines.core.submission.columns import read_labels
 from pipelines.core.submission.truth import read_frame
@@ -34,7 +35,7 @@ class AnomalyCalibration:
 
     truth: Path
     """CSV of a few labelled images: the id first, and `label`, 0 or 1; ids name images as those of a test CSV do."""
-    settings_out: Path = Path("submissions/anomaly_calibrated.yaml")
+    settings_out: OutputFile = Path("submissions/anomaly_calibrated.yaml")
     """Settings file to write: the run's, with a fixed threshold."""
 
 

@@ -32,15 +32,19 @@ class Folders:
 
 
 def read_folders(
-    images: Path, normal: Path | None = None, fitting: bool = True, ignore: Sequence[str] = (), white: int | None = None
-) -> Folders:
+    images: Path, normal: Path | None = None, fitting: bool = True, ignore: Sequence[str] = (),
+    white: int | None = None, given: Sequence[Path] | None = None,
+) -> Folders:  # fmt: skip
     """Lists the images of `normal` and of `images`, or without `normal` of the tree at `images`.
 
     Where nothing is to be fitted, normal images are not looked for, and `images` may be any folder. `ignore` and
-    `white` are as the settings have them, for all of these images. Raises InputError where images are missing, or where
-    the normal images are the ones to score.
+    `white` are as the settings have them, for all of these images. `given` are the images to score where they are named
+    one by one, all below `images`. Raises InputError where images are missing, or where the normal images are the ones
+    to score.
     """
     one_set([images] if normal is None else [images, normal], ignore, white)
+    if given is not None and (normal is not None or not fitting):
+        return Folders(images, {WHOLE: [] if normal is None else _others(normal, given, ignore)}, given)
     if normal is not None:
         return _plain(images, normal, ignore)
     if not images.is_dir():
@@ -60,6 +64,15 @@ def read_folders(
     if not tested:
         raise InputError(f"expected images to score in {TEST} of {images} or of its subfolders, found no such folder")
     return Folders(images, normals, [path for folder in tested for path in list_images(folder, ignore, images)])
+
+
+def _others(normal: Path, given: Sequence[Path], ignore: Sequence[str]) -> list[Path]:
+    """The images of a folder without those that are to be scored."""
+    scored = {path.resolve() for path in given}
+    found = [path for path in list_images(normal, ignore) if path.resolve() not in scored]
+    if not found:
+        raise InputError(f"expected images that are normal in {normal}, found only those to score")
+    return found
 
 
 def _is_category(folder: Path) -> bool:

@@ -16,8 +16,8 @@ from pipelines.anomaly.maps.heatmap import heatmap_name, smooth, write_heatmap
 from pipelines.anomaly.models import load_method, method_named
 from pipelines.anomaly.models.detector import Anomaly, AnomalyDetector, Fitted, PatchExtractor
 from pipelines.anomaly.models.features.backbone import load_backbone, settle
-from pipelines.anomaly.settings import AnomalyConfig, fields, folders
-from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, split
+from pipelines.anomaly.settings import ANOMALY, NORMAL, AnomalyConfig, fields, folders
+from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, probability, split
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
 from pipelines.core.images.names import file_names, own_name
@@ -42,7 +42,7 @@ class AnomalyPipeline:
         of_fitted = fitted_method(config.fitted) if config.fitted and config.model == AUTO else config.model
         self.config = config = replace(config, model=method_named(of_fitted))
         self.runner = runner
-        self.fields = fields(config)
+        self.fields = {name: field.kind for name, field in fields(config).items()}
         self.folders = folders(config)
         self.checkpoint, options = self._checkpoint(), config.backbone_options
         reading = runner.load(partial(
@@ -94,12 +94,14 @@ class AnomalyPipeline:
             save_fitted(self.config.save_fitted, self.config.model, self.config.fit, self.backbone, self.fitted)
 
     def rows(self, sample: Sample, result: Anomaly) -> list[Row]:
-        """Label and raw score."""
-        return [{"label": result.label, "score": result.score}]
+        """Label, raw score, and how likely each label is."""
+        fitted = self.fitted[self.folders.category(sample)]
+        likely = probability(result.score, fitted.threshold, fitted.held_out)
+        return [{"label": result.label, "score": result.score, NORMAL: 1 - likely, ANOMALY: likely}]
 
     def blank(self, sample: Sample) -> list[Row]:
         """Normal, with the lowest score."""
-        return [{"label": 0, "score": 0.0}]
+        return [{"label": 0, "score": 0.0, NORMAL: 1.0, ANOMALY: 0.0}]
 
     def record(self) -> Mapping[str, object]:
         """The backbone, what was fitted, each image's score and p-value, and the unreadable normal images."""
@@ -257,4 +259,4 @@ class AnomalyPipeline:
 
     def _name(self, sample: Sample) -> str:
         """Its image's path in the folder of all."""
-        return sample.path.relative_to(self.config.data.images).as_posix()
+        return sample.path.relative_to(self.config.data.folder).as_posix()

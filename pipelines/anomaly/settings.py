@@ -3,16 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pipelines.anomaly.folders import Folders, read_folders
 from pipelines.anomaly.models import METHODS
 from pipelines.core.config import DataConfig, schema
-from pipelines.core.images.samples import Sample, read_samples
+from pipelines.core.images.samples import Sample, images_of, read_samples
 from pipelines.core.model import AUTO, Models
+from pipelines.core.places import OutputFolder, PictureFolder, Written
 from pipelines.core.running.settings import RunnerConfig
-from pipelines.core.submission.schema import Kind
+from pipelines.core.submission.fields import Field
 
+NORMAL, ANOMALY = "probability of normal", "probability of anomaly"
+FIELDS: Mapping[str, Field] = {
+    "label": Field("label", ("anomaly", "is_anomaly", "anomalous", "abnormal", "defect", "defective", "class", "answer",
+                             "target", "라벨", "레이블", "정답", "이상", "이상 여부", "불량", "결함")),
+    "score": Field("score", ("anomaly_score", "probability", "confidence", "점수", "이상 점수", "확률")),
+    NORMAL: Field("score", ("normal", "good", "ok", "정상", "양품"), on_request=True),
+    ANOMALY: Field("score", ("anomaly", "anomaly_probability", "anomaly_prob", "anomalous", "abnormal", "defect",
+                             "defective", "bad", "ng", "이상", "이상 확률", "비정상", "불량", "결함"), on_request=True),
+}  # fmt: skip
+
+FittedFolder = Annotated[Path, Written(folder=True, beside=lambda folder: {"the description": folder / "fitted.json"})]
 Option = str | int | float | bool
 """What an option of a network may be."""
 
@@ -47,7 +59,7 @@ class AnomalyConfig:
     data: DataConfig
     checkpoint: str
     """The backbone's weights: a timm hub id, a folder, or a .safetensors file (then `backbone` names its network)."""
-    normal: Path | None = None
+    normal: PictureFolder | None = None
     """Folder of normal images; without it data.images is an MVTec-like tree, of one category or several."""
     model: str = AUTO
     """The method, or `auto`: that of `fitted`, else patchcore. Any method runs on any backbone."""
@@ -80,11 +92,11 @@ class AnomalyConfig:
     """With `threshold: rate`: the share of new normal images that may be called anomalous (above 0, below 1)."""
     fitted: Path | None = None
     """Folder of a fitted model to score with; then no normal images are needed."""
-    save_fitted: Path | None = None
+    save_fitted: FittedFolder | None = None
     """Folder to keep the fitted model in."""
-    save_images: Path | None = None
+    save_images: OutputFolder | None = None
     """Folder to write heatmaps over the photos to."""
-    save_maps: Path | None = None
+    save_maps: OutputFolder | None = None
     """Folder to write the smoothed scores of the pixels to: float32 .npy of the input's size, named as the images."""
     runner: RunnerConfig = RunnerConfig()
 
@@ -101,8 +113,6 @@ class AnomalyConfig:
             raise ValueError(f"false_positive_rate is above 0 and below 1, not {self.false_positive_rate}")
         if self.fitted and (self.normal or self.save_fitted):
             raise ValueError("fitted stands for a model that is fitted already: leave out normal and save_fitted")
-        if self.save_images and self.save_images.resolve().is_relative_to(self.data.images.resolve()):
-            raise ValueError("save_images lies in data.images, whose photos it would write over: name another folder")
 
     @property
     def size_hw(self) -> tuple[int, int] | None:
@@ -114,17 +124,20 @@ class AnomalyConfig:
         return self.input_size if isinstance(self.input_size, list) else [self.input_size or 0]
 
 
-def fields(config: AnomalyConfig) -> Mapping[str, Kind]:
-    """What the rows hold: label and raw score."""
-    return {"label": "label", "score": "score"}
+def fields(config: AnomalyConfig) -> Mapping[str, Field]:
+    """What the rows hold: label and raw score; for a sample that has a column for either, how likely each label is."""
+    return FIELDS
+
+
+def folders(config: AnomalyConfig) -> Folders:
+    """Which images are normal, and which are to be scored. Raises InputError."""
+    single = isinstance(config.data.images, list) or config.data.images.is_file()
+    given = images_of(config.data) if single else None
+    return read_folders(
+        config.data.folder, config.normal, not config.fitted, config.data.ignore, config.data.white, given
+    )
 
 
 def samples(config: AnomalyConfig) -> list[Sample]:
     """The images to score: in a tree those of its test folders, in the order of the CSV where one is given."""
     return read_samples(config.data, folders(config).tests)
-
-
-def folders(config: AnomalyConfig) -> Folders:
-    """The images of a run. Raises InputError."""
-    data = config.data
-    return read_folders(data.images, config.normal, not config.fitted, data.ignore, data.white)

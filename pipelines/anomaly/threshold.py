@@ -1,6 +1,7 @@
 """Sets the threshold of what is anomalous from normal images alone, each scored by a model that never saw it."""
 
 import math
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
@@ -73,3 +74,14 @@ def p_value(score: float, held_out: Sequence[float]) -> float:
     Above 0, to 1. The conformal p-value (Bates et al. 2023, arXiv 2104.08279).
     """
     return (1 + sum(other >= score for other in held_out)) / (len(held_out) + 1)
+
+
+def probability(score: float, threshold: float, held_out: Sequence[float]) -> float:
+    """How likely an image is anomalous, 0 to 1: a half at the threshold, and growing with every score.
+
+    It is the logistic function of the distance from the threshold in standard deviations of the held-out normal scores:
+    no defect was seen that could calibrate it, so it ranks and decides as the score does and promises no more.
+    """
+    spread = statistics.pstdev(held_out) if held_out else 0.0
+    deviations = (score - threshold) / (spread or abs(threshold) or 1.0)
+    return (1 + math.tanh(deviations / 2)) / 2

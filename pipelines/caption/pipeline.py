@@ -63,7 +63,7 @@ class CaptionPipeline:
         `device`: what decides which of several captioners fits; without it what the runner's has.
         """
         self.config, self.runner = config, runner
-        self.fields = fields(config)
+        self.fields = {name: field.kind for name, field in fields(config).items()}
         self.models: dict[str, dict[str, str]] = {}
         self.captions: dict[str, Caption] = {}
         self.cut: list[str] = []

@@ -10,7 +10,10 @@ from pipelines.core.config import DataConfig, schema
 from pipelines.core.images.samples import Sample, read_samples
 from pipelines.core.model import AUTO, Models
 from pipelines.core.running.settings import RunnerConfig
-from pipelines.core.submission.schema import Kind
+from pipelines.core.submission.fields import Field
+
+CALLED = ("comment", "description", "sentence", "text", "캡션", "설명", "문장")
+"""What a column of captions may be called."""
 
 
 def _at_least_one(**settings: int | None) -> None:
@@ -81,9 +84,9 @@ class CaptionConfig:
             raise ValueError("prompt has words in it, or is left out; found only spaces")
 
 
-def fields(config: CaptionConfig) -> Mapping[str, Kind]:
+def fields(config: CaptionConfig) -> Mapping[str, Field]:
     """What the rows hold: the caption."""
-    return {"caption": "text"}
+    return {"caption": Field("text", CALLED)}
 
 
 def samples(config: CaptionConfig) -> list[Sample]:

@@ -20,7 +20,7 @@ class ClassifyScoring:
     """The settings of the evaluation of classes."""
 
     submission: Path
-    """CSV to score: ids, and a column `label`, or a single column of another name."""
+    """CSV to score: ids, and a column `label`, a single column of another name, or each label's probability."""
     truth: Path
     """CSV with the true class of each image, in a column `label` or a single one."""
     top_file: Path | None = None
@@ -36,7 +36,7 @@ class ClassifyScoring:
 def evaluate(settings: ClassifyScoring) -> Evaluation:
     """Accuracy and macro-F1; with `top_file` how often the truth is among the likeliest too. Raises InputError."""
     said, true = joined(read_frame(settings.submission), read_frame(settings.truth))
-    answers, truth = read_classes(said, "submission"), read_classes(true, "truth")
+    answers, truth = read_answers(said), read_classes(true, "truth")
     scores = [
         Score("accuracy", float(accuracy_score(truth, answers)), by("scikit-learn")),
         Score("macro-F1", float(f1_score(truth, answers, average="macro", zero_division=0)), by("scikit-learn")),
@@ -47,6 +47,23 @@ def evaluate(settings: ClassifyScoring) -> Evaluation:
     confused = pairs[(truth != answers).to_numpy()].value_counts()
     shown = [f"confused: {pair}, {count} of {len(pairs)}" for pair, count in confused.head(settings.worst).items()]
     return Evaluation(scores, shown, {"confused": {str(pair): int(count) for pair, count in confused.items()}})
+
+
+def read_answers(submission: pd.DataFrame) -> "pd.Series[str]":
+    """The classes of a submission, in NFC; of one with a column a label the likeliest. Raises InputError."""
+    likely = probabilities(submission)
+    if likely is None:
+        return read_classes(submission, "submission")
+    answers: pd.Series[str] = likely.idxmax(axis=1).map(lambda column: normalize("NFC", str(column)))
+    return answers
+
+
+def probabilities(submission: pd.DataFrame) -> pd.DataFrame | None:
+    """Each label's probability (rows, labels), where the columns are those; else None."""
+    if LABEL in submission or len(submission.columns) < 2 or submission.empty:
+        return None
+    numbers = submission.apply(pd.to_numeric, errors="coerce")
+    return None if bool(numbers.isna().any(axis=None)) else numbers
 
 
 def read_classes(table: pd.DataFrame, name: str) -> "pd.Series[str]":

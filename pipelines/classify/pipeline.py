@@ -13,7 +13,7 @@ from pipelines.classify.cache import LabelVectors, cache_path, load_vectors, sav
 from pipelines.classify.labels import SEPARATOR, read_labels
 from pipelines.classify.models import CLASSIFIERS
 from pipelines.classify.models.clip import Classified, Classifier, LabelTexts, scale_of
-from pipelines.classify.settings import ClassifyConfig, fields
+from pipelines.classify.settings import ClassifyConfig, field_of, fields
 from pipelines.classify.templates import phrases, spelled_out
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
@@ -21,7 +21,7 @@ from pipelines.core.images.samples import Sample
 from pipelines.core.networks import checkpoints
 from pipelines.core.running.batch_model import Outcome
 from pipelines.core.running.runner import Runner
-from pipelines.core.submission.schema import Row
+from pipelines.core.submission.schema import Row, read_schema
 from pipelines.core.submission.writing import check_writable, write_whole
 from pipelines.core.words.lexicon import has_hangul, look_up, read_lexicon
 from pipelines.core.words.queries import Queries
@@ -42,8 +42,12 @@ class ClassifyPipeline:
         SubmissionError where something cannot be written.
         """
         self.config, self.runner = config, runner
-        self.fields = fields(config)
         self.labels = read_labels(config.labels)
+        offered = fields(config)
+        asked = set(read_schema(config.data, offered).sources.values())
+        self.fields = {name: each.kind for name, each in offered.items() if not each.on_request or name in asked}
+        self.asked = {field_of(label): label.submitted for label in self.labels if field_of(label) in asked}
+        """Field -> label, of those whose own probability the sample submission has a column for."""
         self.names = [name for label in self.labels for name in label.names]
         self.cache = config.cache or config.data.output.parent / "labels"
         self.english: dict[str, str] = {}
@@ -70,22 +74,26 @@ class ClassifyPipeline:
         """
         vectors = self._label_vectors().vectors
         labels = [label.submitted for label in self.labels]
-        classifier = Classifier(self.images, vectors, labels, self.scale, self.config.top)
+        top = len(labels) if self.asked else self.config.top
+        classifier = Classifier(self.images, vectors, labels, self.scale, top)
         best: list[tuple[str, Classified]] = []
         for outcome in self.runner.run(classifier, samples, "classify"):
             if outcome.result is not None and self.config.top_file is not None:
                 best.append((outcome.item.id, outcome.result))
             yield outcome
         if self.config.top_file is not None:
-            Extras().write(partial(write_whole, self.config.top_file, _csv(best)))
+            Extras().write(partial(write_whole, self.config.top_file, _csv(best, self.config.top)))
 
     def rows(self, sample: Sample, result: Classified) -> list[Row]:
-        """The photo's likeliest label."""
-        return [{"label": result.labels[0], "probability": result.probabilities[0]}]
+        """The photo's likeliest label, and the probability of each that the sample has a column for."""
+        likely = dict(zip(result.labels, result.probabilities, strict=True)) if self.asked else {}
+        of_labels = {field: likely[label] for field, label in self.asked.items()}
+        return [{"label": result.labels[0], "probability": result.probabilities[0], **of_labels}]
 
     def blank(self, sample: Sample) -> list[Row]:
-        """The first label, with probability 0: a contest refuses what is none of its classes."""
-        return [{"label": self.labels[0].submitted, "probability": 0.0}]
+        """The first label, with probability 0: a contest refuses what is none of its classes. All are as likely."""
+        of_labels = dict.fromkeys(self.asked, 1 / len(self.labels))
+        return [{"label": self.labels[0].submitted, "probability": 0.0, **of_labels}]
 
     def record(self) -> Mapping[str, object]:
         """The models with their hashes, the labels' file, the sentences, and what Korean names became."""
@@ -97,6 +105,7 @@ class ClassifyPipeline:
             "templates": list(dict.fromkeys(sentences)),
             "probability": self.scale.probability,
             "english": self.english,
+            **({"columns": list(self.asked)} if self.asked else {}),
         }
 
     def _label_vectors(self) -> LabelVectors:
@@ -192,11 +201,11 @@ def _noun(korean: str, translation: str) -> str:
     return text
 
 
-def _csv(best: Sequence[tuple[str, Classified]]) -> str:
+def _csv(best: Sequence[tuple[str, Classified]], top: int) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(TOP_HEADER)
     for key, found in best:
-        pairs = zip(found.labels, found.probabilities, strict=True)
+        pairs = list(zip(found.labels, found.probabilities, strict=True))[:top]
         writer.writerows((key, rank, label, f"{likely:.6f}") for rank, (label, likely) in enumerate(pairs, start=1))
     return text.getvalue()

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pipelines.classify.labels import read_labels
+from pipelines.classify.labels import Label, read_labels
 from pipelines.classify.templates import check_templates
 from pipelines.core.config import DataConfig, TranslationConfig, schema
 from pipelines.core.images.samples import Sample, read_samples
+from pipelines.core.places import OutputFile, OutputFolder
 from pipelines.core.running.settings import RunnerConfig
-from pipelines.core.submission.schema import Kind
+from pipelines.core.submission.fields import Field
+
+LABEL = Field("text", ("class", "category", "answer", "target", "라벨", "레이블", "분류", "클래스", "정답"))
+PROBABILITY = Field("score", ("prob", "score", "confidence", "확률", "점수"))
 
 
 @schema
@@ -28,9 +32,9 @@ class ClassifyConfig:
     translation: TranslationConfig = TranslationConfig()
     top: int = 5
     """Labels of a photo that `top_file` has (1 or more)."""
-    top_file: Path | None = None
+    top_file: OutputFile | None = None
     """CSV for the likeliest labels of each photo: image,rank,label,probability."""
-    cache: Path | None = None
+    cache: OutputFolder | None = None
     """Folder where the labels' vectors are kept for the next run; without it `labels` beside the output."""
     runner: RunnerConfig = RunnerConfig()
 
@@ -45,9 +49,21 @@ class ClassifyConfig:
         return [self.templates] if isinstance(self.templates, str) else self.templates
 
 
-def fields(config: ClassifyConfig) -> Mapping[str, Kind]:
-    """What the rows hold: the likeliest label, and how likely it is."""
-    return {"label": "text", "probability": "score"}
+def fields(config: ClassifyConfig) -> Mapping[str, Field]:
+    """What the rows hold: the likeliest label, and how likely it is; for a sample that names labels, each one's.
+
+    Raises InputError for labels that cannot be used.
+    """
+    of_labels = {
+        field_of(label): Field("score", (label.submitted, *label.names), on_request=True)
+        for label in read_labels(config.labels)
+    }
+    return {"label": LABEL, "probability": PROBABILITY, **of_labels}
+
+
+def field_of(label: Label) -> str:
+    """The field of a label's own probability."""
+    return f"probability of {label.submitted}"
 
 
 def samples(config: ClassifyConfig) -> list[Sample]:

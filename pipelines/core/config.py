@@ -2,11 +2,12 @@
 
 import argparse
 import difflib
+import os
 import types
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import Field, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -16,9 +17,11 @@ from typing_extensions import dataclass_transform
 
 from pipelines.core.errors import ConfigError
 from pipelines.core.model import Models, models_of
+from pipelines.core.places import Pictures, Submission
 
 Schema = TypeVar("Schema")
 
+WORDS = "A B or '[A, B]'"
 MAX_BYTES = 1_000_000
 """Of a settings file; the longest here has two thousand. YAML takes a hundred times its size in memory."""
 
@@ -44,25 +47,37 @@ def check_white(white: int | None) -> None:
 class DataConfig:
     """What comes in and where the submission goes."""
 
-    images: Path
-    """Folder of the photos; searched with its subfolders."""
+    images: Pictures
+    """Folder of the photos, searched with its subfolders; or one photo, or several."""
     sample_submission: Path | None = None
     """CSV that fixes the submission's columns, ids and their order; without it every image of the folder gets a row."""
     test_csv: Path | None = None
     """CSV with one row per test item (ids, maybe prompts), where the sample submission does not list them."""
     id_column: str | None = None
     """Column of the ids in the CSVs; without it the first."""
-    columns: dict[str, str] | None = None
-    """Submission column -> what to write there, for samples whose names say too little, such as {answer: label}."""
+    columns: dict[str, str | None] | None = None
+    """Submission column -> what to write there, for samples whose names say too little, such as {answer: label}; null
+    for a column that keeps the sample's cells."""
     ignore: list[str] = field(default_factory=list)
     """What of the folder to leave out: names or paths in it, such as thumbs or *_mask.png."""
     white: int | None = None
     """What is white in 16-bit pictures (255 to 65535), such as 4095 for 12 bits; without it what their values show."""
-    output: Path = Path("submissions/submission.csv")
+    output: Submission = Path("submissions/submission.csv")
     """The submission to write; a run record of the same name and the ending .json is written beside it."""
 
     def __post_init__(self) -> None:
         check_white(self.white)
+        if self.images == []:
+            raise ValueError("images names a folder or photos, not an empty list")
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the images lie in: the one given, else the nearest that has them all."""
+        images = self.images if isinstance(self.images, list) else [self.images]
+        folders = [path.parent if path.is_file() else path for path in images]
+        if len(set(folders)) == 1:
+            return folders[0]
+        return Path(os.path.commonpath([path.absolute() for path in folders]))
 
 
 @schema
@@ -132,9 +147,21 @@ def add_flags(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
             dest=f"setting:{key}",
             metavar=metavar,
             nargs="+" if listed else None,
+            action=_OneOrMore if listed and "Path" in str(annotation) else "store",
             default=argparse.SUPPRESS,
-            help=description.replace("%", "%%"),
+            help=_help(key, annotation, description).replace("%", "%%"),
         )
+
+
+def _help(key: str, annotation: Any, description: str) -> str:  # noqa: ANN401 - a type expression
+    """A key's help, with the form of what has several values."""
+    if not _is_list(annotation):
+        return description
+    flag = _flag(key.rpartition(".")[2])
+    several = "0.1 0.2 or '[0.1, 0.2]'" if "float" in str(annotation) else "4 8 or '[4, 8]'"
+    return (
+        f"{description} Several: {flag} {several if 'int' in str(annotation) or 'float' in str(annotation) else WORDS}"
+    )
 
 
 def given_flags(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -143,15 +170,23 @@ def given_flags(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name.removeprefix("setting:"): _parse(value) for name, value in flags.items()}
 
 
+class _OneOrMore(argparse.Action):
+    """Keeps one word as it is and several as a list, as a settings file would have them."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:  # noqa: ANN401
+        setattr(namespace, self.dest, values[0] if len(values) == 1 else values)
+
+
 def _parse(value: str | list[str]) -> Any:  # noqa: ANN401 - whatever YAML gives
-    """Numbers, booleans, null and {maps} as in YAML; anything else stays the text that was typed."""
+    """Numbers, booleans, null, {maps} and [lists] as in YAML; anything else stays the text that was typed."""
     if isinstance(value, list):
-        return value
+        listed = _parse(value[0]) if len(value) == 1 and value[0].lstrip().startswith("[") else None
+        return listed if isinstance(listed, list) else value
     try:
         parsed = yaml.load(value, _Loader)
     except Exception:  # PyYAML raises almost anything, such as for 2026-13-45
         return value
-    return parsed if isinstance(parsed, (int, float, bool, dict)) or value in ("null", "~") else value
+    return parsed if isinstance(parsed, (int, float, bool, dict, list)) or value in ("null", "~") else value
 
 
 def _flag(key: str) -> str:
@@ -159,8 +194,9 @@ def _flag(key: str) -> str:
 
 
 def _is_list(annotation: Any) -> bool:  # noqa: ANN401 - a type expression
-    parts = get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    return any(get_origin(part) in (list, tuple, Sequence) for part in parts)
+    if get_origin(annotation) in (types.UnionType, Union, Annotated):
+        return any(_is_list(part) for part in get_args(annotation))
+    return get_origin(annotation) in (list, tuple, Sequence)
 
 
 def _nested(annotation: Any) -> type[Any] | None:  # noqa: ANN401 - a type expression

@@ -13,7 +13,7 @@ from pipelines.core.config import DataConfig
 if TYPE_CHECKING:  # pandas takes a second
     import pandas as pd
 
-    from pipelines.core.submission.schema import Kind
+    from pipelines.core.submission.fields import Field, Kind
     from pipelines.core.submission.scores import Evaluation, Wrong
 
 Words = tuple[str, str]
@@ -89,8 +89,8 @@ class Task:
     """The class of its settings."""
     samples: Callable[[Any], Sequence[Any]]
     """Settings -> the Samples of a run, in order. Raises InputError."""
-    fields: "Callable[[Any], Mapping[str, Kind]]"
-    """Settings -> what the rows hold, field -> Kind, known before a model is loaded. Raises InputError."""
+    fields: "Callable[[Any], Mapping[str, Field]]"
+    """Settings -> what the rows can say, field by field, known before a model is loaded. Raises InputError."""
     scoring: Callable[[], Scoring]
     worst: Worst
     comparison: Comparison

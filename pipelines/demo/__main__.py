@@ -5,6 +5,7 @@ from pathlib import Path
 
 from streamlit.web import cli
 
+from pipelines.core.terminal import settle
 from pipelines.demo.serving import warm_up
 
 APP = Path(__file__).parents[2] / "streamlit_app.py"
@@ -18,4 +19,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from pipelines.core.config import schema
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import Sample
 from pipelines.core.networks.checkpoints import resolve
+from pipelines.core.places import OutputFile, Written
 from pipelines.core.running.runner import Runner
 from pipelines.core.submission.schema import read_schema
 from pipelines.core.submission.truth import joined, read_frame
@@ -28,12 +29,13 @@ from pipelines.detect.boxes.counting import suppress
 from pipelines.detect.boxes.detections import Detections
 from pipelines.detect.evaluate import Counts, to_counts
 from pipelines.detect.pipeline import DetectPipeline, settled
-from pipelines.detect.settings import DetectConfig, samples
+from pipelines.detect.settings import DetectConfig, fields, samples
 
 HIGHEST, STEP = 0.95, 0.01  # of the score thresholds that are tried
 IOUS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)  # tried beside the settings' own; at 1 nothing is suppressed
 SHOWN = 0.05  # between the thresholds of the table
 
+CalibratedFile = Annotated[Path, Written(beside=lambda path: {"the picture": path.with_suffix(".png")})]
 Metric = Literal["mae", "rmse", "exact"]
 Costs = npt.NDArray[np.float64]
 
@@ -50,9 +52,9 @@ class DetectCalibration:
     """Parts of the photos (2 or more), each judged with what was chosen on the others."""
     lowest: float = 0.05
     """The lowest score threshold tried (0 to 0.95); the detector runs once, at this one."""
-    settings_out: Path = Path("submissions/detect_calibrated.yaml")
+    settings_out: CalibratedFile = Path("submissions/detect_calibrated.yaml")
     """Settings file to write: the one given, with the better `box_threshold` and `nms_iou`."""
-    plot: Path | None = None
+    plot: OutputFile | None = None
     """Picture of the curves; without it beside the settings file, ending in .png."""
 
     def __post_init__(self) -> None:
@@ -150,7 +152,7 @@ def calibrate(config: DetectConfig, settings: DetectCalibration) -> Calibrated:
     thresholds, ious = sorted({*tried, default.box_threshold}), sorted({*IOUS, default.nms_iou})
     low = replace(config, box_threshold=thresholds[0], boxes=None, save_images=None)
     pipeline = DetectPipeline(low, Runner(config.runner))
-    sources = read_schema(config.data, pipeline.fields).sources
+    sources = read_schema(config.data, fields(config)).sources
     if lacking := [column for column in sources if column not in truth.columns]:
         raise InputError(
             f"expected the columns {', '.join(sources)} in {settings.truth}, found no {', '.join(lacking)}; it has the "

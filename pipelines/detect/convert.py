@@ -15,6 +15,7 @@ from safetensors.torch import save_model
 
 from pipelines.core.errors import CheckpointError, SuiteError
 from pipelines.core.submission.writing import write_whole
+from pipelines.core.terminal import settle
 from pipelines.detect.models.yolo import MODEL_TYPE, architecture_of, ultralytics_module
 
 
@@ -61,4 +62,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    settle()
     sys.exit(main())

@@ -21,7 +21,7 @@ from pipelines.core.words.lexicon import clean, read_lexicon
 from pipelines.detect.boxes.counting import count, suppress
 from pipelines.detect.boxes.detections import Detections, Query
 from pipelines.detect.boxes.drawing import draw, file_name
-from pipelines.detect.boxes.files import BoxFile
+from pipelines.detect.boxes.files import BoxFile, category_numbers
 from pipelines.detect.models import DETECTORS, load_detector
 from pipelines.detect.prompts import English, to_english
 from pipelines.detect.settings import DetectConfig, column_prompts, fields, run_prompts, unusable
@@ -53,7 +53,7 @@ class DetectPipeline:
         self.saturated: list[str] = []
         self.lexicon = read_lexicon(config.lexicon)
         prompts = run_prompts(config)
-        self.fields = fields(config)
+        self.fields = {name: field.kind for name, field in fields(config).items()}
         for path in (config.boxes, config.save_images and config.save_images / "image.jpg"):
             if path is not None:
                 check_writable(path)
@@ -68,13 +68,15 @@ class DetectPipeline:
         self.classes = tuple(dict.fromkeys(self.english[prompt].text for prompt in prompts))
         self.detector.check(self.classes)
         several = len(self.fields) > 1
+        if config.categories is not None:
+            self._numbers(())  # raises before the first picture
         self.places = [self.classes.index(self.english[prompt].text) for prompt in prompts] if several else [0]
         """Each field's place among a query's classes."""
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Detections]]:
         """One Outcome per sample, in order, with what is left after NMS; boxes and images are written on the way."""
         queries = self._queries(samples)
-        boxes = None if self.config.boxes is None else BoxFile(self.config.boxes)
+        boxes = None if self.config.boxes is None else BoxFile(self.config.boxes, self._numbers(queries))
         words = {english.text: clean(prompt) for prompt, english in self.english.items()}
         drawn = file_names((sample.id for sample in samples), file_name)
         extras = Extras()
@@ -118,6 +120,12 @@ class DetectPipeline:
             "nms_iou": self.config.nms_iou,
             "saturated": self.saturated,
         }
+
+    def _numbers(self, queries: Sequence[Query | str]) -> dict[str, int]:
+        """The number of each class, which no picture decides: by the order of the prompts, or as the settings' file."""
+        classes = [name for query in queries if isinstance(query, Query) for name in query.classes]
+        prompts = {prompt: english.text for prompt, english in self.english.items()}
+        return category_numbers(self.classes or classes, prompts, self.config.categories, self.lexicon)
 
     def _detect(
         self, samples: Sequence[Sample], queries: Sequence[Query | str]

@@ -8,9 +8,10 @@ from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import Sample, read_samples
 from pipelines.core.model import AUTO, Models
+from pipelines.core.places import OutputFile, OutputFolder
 from pipelines.core.running.settings import RunnerConfig
-from pipelines.core.submission.schema import Kind
-from pipelines.core.words.lexicon import clean, read_lexicon
+from pipelines.core.submission.fields import Field
+from pipelines.core.words.lexicon import clean, look_up, read_lexicon
 from pipelines.detect.models import DETECTORS
 from pipelines.detect.prompts import to_english
 
@@ -53,9 +54,11 @@ class DetectConfig:
     """Of two boxes of a class that overlap by more than this (intersection over union, 0 to 1) the better one stays."""
     nms_across_classes: bool = False
     """Whether boxes of different classes drop each other too."""
-    boxes: Path | None = None
+    boxes: OutputFile | None = None
     """File for the counted boxes: .csv (image,class,score,x0,y0,x1,y1 in pixels) or .json (COCO's results)."""
-    save_images: Path | None = None
+    categories: Path | None = None
+    """COCO file whose `categories` number the classes of a .json; else they count from 1 in the prompts' order."""
+    save_images: OutputFolder | None = None
     """Folder for the photos with their boxes drawn."""
     runner: RunnerConfig = RunnerConfig()
 
@@ -67,10 +70,20 @@ class DetectConfig:
             raise ValueError(f"boxes is a file that ends in {' or '.join(BOX_FILES)}, not {self.boxes}")
 
 
-def fields(config: DetectConfig) -> Mapping[str, Kind]:
+def fields(config: DetectConfig) -> Mapping[str, Field]:
     """What the rows hold: one `count`, or a count for each of several prompts. Raises InputError as `run_prompts`."""
-    prompts = run_prompts(config)
-    return dict.fromkeys(prompts if len(prompts) > 1 else ["count"], "count")
+    prompts, lexicon = run_prompts(config), read_lexicon(config.lexicon)
+    if len(prompts) < 2:
+        names = [name for prompt in prompts for name in (prompt, *_names(prompt, lexicon))]
+        return {"count": Field("count", ("number", "answer", "개수", "갯수", "수", *names))}
+    return {prompt: Field("count", _names(prompt, lexicon), asked=True) for prompt in prompts}
+
+
+def _names(prompt: str, lexicon: Mapping[str, str]) -> list[str]:
+    """What a prompt's column may be called: its English, and all Korean words for that, by the lexicon."""
+    cleaned = clean(prompt)
+    english = look_up(cleaned, lexicon) or cleaned
+    return [english, *(korean for korean, word in lexicon.items() if word == english)]
 
 
 def samples(config: DetectConfig) -> list[Sample]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipelines.core.config import add_flags, given_flags, load_config
 from pipelines.core.errors import StoppedError
+from pipelines.core.places import check, read, written
 from pipelines.core.running.stopping import Stop, seconds_of
 from pipelines.core.task import Task
 from pipelines.tasks import TASKS
@@ -47,7 +48,7 @@ def _run(task: Task, words: Sequence[str]) -> int:
     from pipelines.runs.run import run_task  # torch, which takes seconds: --help and a wrong flag do without
 
     try:
-        run_task(task, config, fresh=arguments.fresh, stop=stop)
+        run_task(task, config, fresh=arguments.fresh, stop=stop, settings=arguments.config)
     except StoppedError as error:
         if stop.signal is None:
             raise
@@ -70,5 +71,8 @@ def _calibrate(task: Task, words: Sequence[str]) -> int:
         own = {entry.name for entry in fields(kind)}
         flags = {key: value for key, value in given.items() if key.partition(".")[0] in own}
         settings.append(load_config(arguments.config if kind is task.config else None, kind, flags))
+    file = arguments.config if task.config in calibration.settings else None
+    outputs = [place for each in settings if type(each) is not task.config for place in written(each)]
+    check(outputs, [place for each in settings for place in read(each, file)])
     calibration.calibrate(*settings)
     return 0

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.core.config import DataConfig, load_config
-from pipelines.core.errors import ConfigError, InputError
+from pipelines.core.errors import InputError
 from pipelines.core.images.samples import read_samples
+from pipelines.core.places import HISTORY, Place, check
 from pipelines.core.submission.scores import Score
 from pipelines.core.submission.writing import check_writable, write_whole
 from pipelines.core.table import print_table
@@ -72,9 +73,14 @@ def _given(words: Sequence[str]) -> argparse.Namespace:
         parser.error("expected --merge and --output together")
     if given.images and not given.html:
         parser.error("expected --html with --images: the page that shows the photos")
+    outputs = {"--output": given.output, "--html": given.html}
+    if given.output:
+        outputs["the history of --output"] = given.output.parent / HISTORY
+    inputs = [Place("a submission", path) for path in given.submissions]
+    inputs += [Place("--truth", given.truth)] if given.truth else []
+    inputs += [Place("--images", given.images, pictures=True)] if given.images else []
+    check([Place(what, path) for what, path in outputs.items() if path], inputs)
     for path in filter(None, (given.output, given.html)):
-        if path.resolve() in [other.resolve() for other in (*given.submissions, given.truth) if other]:
-            raise ConfigError(f"expected a new file to write, found {path}, which is compared; name another")
         check_writable(path)
     return given
 

@@ -25,4 +25,4 @@ def main(words: Sequence[str]) -> int:
     config = load_config(arguments.config, task.config, given_flags(arguments))
     from pipelines.runs.examine import report  # torch, which takes seconds
 
-    return report(task, config, arguments.submission)
+    return report(task, config, arguments.submission, arguments.config)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines.core.config import add_flags, given_flags, load_config, parts
 from pipelines.core.errors import InputError
+from pipelines.core.places import HISTORY, Place, check, read
 from pipelines.core.submission.scores import Evaluation, Wrong
 from pipelines.core.submission.writing import content_hash, write_whole
 from pipelines.core.table import print_table
@@ -55,6 +56,9 @@ def evaluate_task(task: Task, settings: Any, tracking: Tracking) -> Evaluation: 
 
     Raises InputError, and ConfigError where the tracker is not installed.
     """
+    scores = settings.submission.with_suffix(ENDING)
+    outputs = [Place("the scores", scores), Place("the history", settings.submission.parent / HISTORY)]
+    check(outputs, read(settings))
     found = task.scoring().evaluate(settings)
     rows = [(score.name, f"{score.value:.4g}", score.by) for score in found.scores]
     print_table([(task.name, "value", "by"), *rows])

@@ -17,10 +17,12 @@ from pipelines.core.model import models_of
 from pipelines.core.networks.catalogue import model_of
 from pipelines.core.networks.fitting import device_of
 from pipelines.core.notes import noticing
+from pipelines.core.places import clashes, read, written
 from pipelines.core.running.cards import CardFacts
 from pipelines.core.running.device import choose, note_said
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.submission.schema import read_schema
 from pipelines.core.submission.truth import read_frame
 from pipelines.core.submission.writing import content_hash
 from pipelines.core.task import Task
@@ -30,10 +32,14 @@ FREE_MEMORY = 2 * 2**30
 """Bytes of a GPU below which even the smaller models are likely not to fit."""
 
 
-def examine_inputs(task: Task, config: Any) -> list[Finding]:  # noqa: ANN401 - a task's settings class
-    """All that is wrong with what a run is given, found before a model loads; an empty list where nothing is."""
+def examine_inputs(task: Task, config: Any, settings: Path | None = None) -> list[Finding]:  # noqa: ANN401
+    """All that is wrong with what a run is given, found before a model loads; an empty list where nothing is.
+
+    `config` is of the task's settings class, `settings` the file that it was read from.
+    """
+    findings = [Finding("error", clash) for clash in clashes(written(config), read(config, settings))]
     with noticing() as noticed:
-        findings = _examine_inputs(task, config)
+        findings += _examine_inputs(task, config)
     findings += [Finding("warning", f"{path}: {what}") for path, what in noticed.items()]
     of_device = examine_device(config.runner)
     if not any(finding.severity == "error" for finding in of_device):
@@ -134,9 +140,9 @@ def check_memory(free: int) -> list[Finding]:
     return [Finding("warning", message)]
 
 
-def report(task: Task, config: Any, submission: Path | None) -> int:  # noqa: ANN401 - a task's settings class
+def report(task: Task, config: Any, submission: Path | None, settings: Path | None = None) -> int:  # noqa: ANN401
     """Prints all that is found, and of a run that may begin what it takes; 2 where something is an error, else 0."""
-    findings = examine_inputs(task, config)
+    findings = examine_inputs(task, config, settings)
     if submission is not None:
         with suppress(InputError):  # unusable settings, as `examine_inputs` has said
             findings += [found for found in examine_submission(submission, task, config) if found not in findings]
@@ -151,6 +157,8 @@ def report(task: Task, config: Any, submission: Path | None) -> int:  # noqa: AN
     looked = f"{images} images" if task.command else f"{images} images and {rows} rows"
     of_file = f", and in {submission}" if submission else ""
     print(f"{task.name}: {' and '.join(told) or 'no problem'} found in {looked}{of_file}")
+    if task.command is None and (plan := _plan(task, config)):
+        print(f"columns: {plan}")
     runner = Runner(config.runner)
     told = ahead.lines(config, device_of(runner), ahead.here())
     if (taking := estimate(task, config, rows, runner.device_name)) is not None:
@@ -158,6 +166,13 @@ def report(task: Task, config: Any, submission: Path | None) -> int:  # noqa: AN
     for line in told:
         print(line)
     return 0
+
+
+def _plan(task: Task, config: Any) -> str | None:  # noqa: ANN401 - a task's settings class
+    """What each column of the submission is filled with; None where all are called as what fills them."""
+    schema = read_schema(config.data, task.fields(config))
+    same = all(column == name for column, name in schema.sources.items()) and not schema.kept
+    return None if same else schema.plan()
 
 
 def _refusal(read: Callable[[], object]) -> str | None:

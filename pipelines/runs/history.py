@@ -16,12 +16,12 @@ from typing import Any
 
 from pipelines.core.errors import InputError, SuiteError
 from pipelines.core.images.samples import read_table
+from pipelines.core.places import HISTORY
 from pipelines.core.submission.scores import Score
 from pipelines.core.submission.writing import content_hash, write_whole
 from pipelines.core.table import print_table
 from pipelines.tasks import TASKS
 
-NAME = "history.csv"
 FRONT = ["finished_utc", "task", "submission"]
 """The first columns; then come the scores, a column each, whichever there are."""
 OF_RUN = ["rows", "blanks", "missing", "seconds", "device"]
@@ -111,7 +111,7 @@ def read_history(folder: Path) -> list[Row]:
 
     Each row has all fixed columns.
     """
-    path = folder / NAME
+    path = folder / HISTORY
     if not path.exists():
         return []
     table = read_table(path)
@@ -134,7 +134,9 @@ def main(words: Sequence[str]) -> int:
     found = list(dict.fromkeys(row["task"] for row in rows if arguments.task in (None, row["task"])))
     if not found:
         what = f"runs of {arguments.task}" if arguments.task else "runs"
-        raise InputError(f"expected {what} in {arguments.folder / NAME}, found none; run a task, or name its --folder")
+        raise InputError(
+            f"expected {what} in {arguments.folder / HISTORY}, found none; run a task, or name its --folder"
+        )
     for number, task in enumerate(found):
         if number:
             print()
@@ -174,17 +176,17 @@ def _change(folder: Path, change: Callable[[list[Row]], Row]) -> Row:
         with _locked(folder):
             rows = read_history(folder)
             row = change(rows)
-            write_whole(folder / NAME, _csv(rows))
+            write_whole(folder / HISTORY, _csv(rows))
             return row
     except (SuiteError, OSError) as error:
-        print(f"{folder / NAME} was left as it is: {error}", file=sys.stderr)
+        print(f"{folder / HISTORY} was left as it is: {error}", file=sys.stderr)
         return change([])
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Waits for the others that change this folder's history; a process that dies lets go of the lock."""
-    with (folder / f".{NAME}.lock").open("a") as file:
+    with (folder / f".{HISTORY}.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from pipelines.core.config import DataConfig
 from pipelines.core.images.samples import Sample
 from pipelines.core.notes import by_id, noticing, print_notes
+from pipelines.core.places import record_of
 from pipelines.core.running.journal import Journal
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
@@ -43,18 +44,21 @@ class TaskConfig(Protocol):
 T = TypeVar("T")
 
 
-def run_task(task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop | None = None) -> Written:
+def run_task(
+    task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop | None = None, settings: Path | None = None
+) -> Written:
     """Runs a task from its settings to the written submission, its record and its row in the history.
 
     What can fail before the work fails first: the output's place, all that the doctor finds, then the models. What is
     finished is kept beside the output, and the next run of the same goes on from there, unless it is to be `fresh`;
-    once `stop` is due, what is missing gets the fallback. Raises SuiteError with one sentence for the user.
+    once `stop` is due, what is missing gets the fallback. `settings` is the file that `config` was read from. Raises
+    SuiteError with one sentence for the user.
     """
     assert task.pipeline is not None
     started = time.perf_counter()
     stop = stop or Stop()
     output = config.data.output
-    enforce(examine_inputs(task, config))
+    enforce(examine_inputs(task, config, settings))
     check_writable(output)
     with unfinished(output) as work:
         with noticing() as noticed:  # what lies in the folder and is not read
@@ -62,7 +66,7 @@ def run_task(task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop 
         work.keep_room(len(samples))
         runner = Runner(config.runner, stop)
         pipeline = task.pipeline(config, runner)
-        schema = read_schema(config.data, pipeline.fields)
+        schema = read_schema(config.data, task.fields(config))
         setup = time.perf_counter() - started
         runner.journal = work.journal(run_key(task.name, pipeline, samples), pipeline.results, fresh)
         _report_journal(runner.journal)
@@ -71,7 +75,7 @@ def run_task(task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop 
         seconds = {"setup": round(setup, 3), "total": round(time.perf_counter() - started, 3)}
         warnings = by_id(noticed | runner.notes, samples)
         record = _record(task.name, runner, pipeline, written, len(samples), seconds, warnings)
-        write_record(output.with_suffix(".json"), record)
+        write_record(record_of(output), record)
         if not written.missing:
             work.clear()
     note_run(task.name, config, record)
@@ -150,10 +154,10 @@ def _report(task: Task, output: Path, written: Written, record: Mapping[str, Any
     print_failures(
         f"{len(written.blanks)} of {record['images']} images could not be used and have a blank row ({task.blank[1]})",
         {blank.id: blank.reason for blank in written.blanks},
-        str(output.with_suffix(".json")),
+        str(record_of(output)),
     )
     warnings = {each["id"]: each["reason"] for each in record["warnings"]}
-    print_notes(warnings, str(output.with_suffix(".json")))
+    print_notes(warnings, str(record_of(output)))
 
 
 def _versions() -> dict[str, str]:

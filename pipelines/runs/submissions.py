@@ -11,7 +11,7 @@ from string import ascii_uppercase
 import pandas as pd
 
 from pipelines.core.errors import InputError
-from pipelines.core.submission.schema import Kind
+from pipelines.core.submission.fields import Kind
 from pipelines.core.submission.scores import Score
 from pipelines.core.submission.truth import joined, read_frame
 from pipelines.core.submission.writing import content_hash
@@ -62,8 +62,11 @@ class Submissions:
             return "text"
         columns = TASKS[self.task].comparison.columns
         kind: Kind = columns[column] if column in columns else next(iter(columns.values()))
-        if kind == "label" and not all(value_of(cell) in (0, 1) for table in self.tables for cell in table[column]):
+        cells = (cell for table in self.tables for cell in table[column])
+        if kind == "label" and not all(value_of(cell) in (0, 1) for cell in cells):
             return "score"  # a contest's own column, which was filled with it
+        if kind == "text" and column not in columns and "score" in columns.values() and all(map(_is_decimal, cells)):
+            return "score"  # such as a label's own, which has its probability
         return kind
 
 
@@ -147,6 +150,11 @@ def figures(scores: Sequence[Sequence[Score]]) -> list[tuple[str, ...]]:
     kinds = dict.fromkeys((score.name, score.by) for of_file in scores for score in of_file)
     by_name = [{score.name: f"{score.value:.4g}" for score in of_file} for of_file in scores]
     return [(name, *(of_file.get(name, "") for of_file in by_name), by) for name, by in kinds]
+
+
+def _is_decimal(cell: str) -> bool:
+    """Whether a cell is a number as scores are written: with a point."""
+    return "." in cell and isinstance(value_of(cell), float)
 
 
 def value_of(cell: str) -> str | float:

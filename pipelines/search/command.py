@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipelines.core.config import add_flags, given_flags, load_config
 from pipelines.core.errors import ConfigError
+from pipelines.core.places import Place, check, read, written
 from pipelines.core.table import print_table
 from pipelines.core.task import Note
 from pipelines.search.settings import SearchConfig
@@ -40,7 +41,10 @@ def main(words: Sequence[str], note_run: Note) -> int:
     if arguments.command == "query":
         return _query(arguments, config)
     if arguments.command == "calibrate":
+        inputs = [*read(config, arguments.config), *([Place("--truth", arguments.truth)] if arguments.truth else [])]
+        check([Place("--settings-out", arguments.settings_out)], inputs)
         return _calibrate(config, arguments.truth, arguments.settings_out)
+    check(written(config), read(config, arguments.config))
     return _rank(config, note_run)
 
 

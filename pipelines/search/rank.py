@@ -20,6 +20,7 @@ from pipelines.core.images.samples import Sample, read_samples, read_table
 from pipelines.core.networks import checkpoints
 from pipelines.core.networks.clip import load_clip
 from pipelines.core.notes import by_id, noticing, print_notes
+from pipelines.core.places import record_of
 from pipelines.core.running.batch_model import BatchModel, Outcome
 from pipelines.core.running.runner import Runner
 from pipelines.core.submission.writing import check_writable, content_hash, write_record, write_whole
@@ -45,7 +46,7 @@ def rank(config: SearchConfig) -> Mapping[str, Any]:
     runner = Runner(config.runner)
     folder = checkpoints.resolve(config.checkpoint)
     images, texts = load_clip(folder)
-    loaded = time.perf_counter() - started
+    setup = time.perf_counter() - started
     queries = Queries(texts, runner, config.translate, config.translation)
     of_queries = queries.vectors(asked)
     say_translated(queries, config.checkpoint)
@@ -53,30 +54,38 @@ def rank(config: SearchConfig) -> Mapping[str, Any]:
     warnings = by_id(noticed | runner.notes, samples)
     found = most_similar(of_queries, vectors, config.top)
     write_whole(settings.output, _csv(asked, readable, found))
-    seconds = time.perf_counter() - started
-    clip = checkpoints.identity(config.checkpoint, folder)
-    record = {
-        "task": "search",
-        "submission": str(settings.output),
-        "content_hash": content_hash(settings.output),
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "rows": found.scores.numel(),
-        "images": len(samples),
-        "queries": len(asked),
-        "blanks": [{"id": outcome.item.id, "reason": outcome.error} for outcome in failed],
-        "warnings": [{"id": name, "reason": reason} for name, reason in warnings.items()],
-        "missing": 0,
-        "seconds": {"setup": round(loaded, 3), "total": round(seconds, 3)},
-        "stages": [asdict(report) for report in runner.reports],
-        "device": str(runner.device),
-        "settings": asdict(config),
-        "run": {"models": {"clip": clip, **queries.models}, "english": queries.english},
-    }
-    write_record(settings.output.with_suffix(".json"), record)
-    print(f"{settings.output}: {len(asked)} queries, {len(readable)} photos in {seconds:.1f} s")
+    seconds = {"setup": round(setup, 3), "total": round(time.perf_counter() - started, 3)}
+    counts = {"rows": found.scores.numel(), "images": len(samples), "queries": len(asked)}
+    models = {"clip": checkpoints.identity(config.checkpoint, folder), **queries.models}
+    record = _record(config, runner, counts, failed, warnings, seconds)
+    record["run"] = {"models": models, "english": queries.english}
+    write_record(record_of(settings.output), record)
+    print(f"{settings.output}: {len(asked)} queries, {len(readable)} photos in {seconds['total']:.1f} s")
     say_failed(failed)
     print_notes(warnings)
     return record
+
+
+def _record(
+    config: SearchConfig, runner: Runner, counts: Mapping[str, int], failed: Sequence[Outcome[Sample, Tensor]],
+    warnings: Mapping[str, str], seconds: Mapping[str, float],
+) -> dict[str, Any]:  # fmt: skip
+    """What is kept of a ranking beside it, as JSON, but for what the models say of it."""
+    output = config.rank.output
+    return {
+        "task": "search",
+        "submission": str(output),
+        "content_hash": content_hash(output),
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **counts,
+        "blanks": [{"id": outcome.item.id, "reason": outcome.error} for outcome in failed],
+        "warnings": [{"id": name, "reason": reason} for name, reason in warnings.items()],
+        "missing": 0,
+        "seconds": seconds,
+        "stages": [asdict(report) for report in runner.reports],
+        "device": str(runner.device),
+        "settings": asdict(config),
+    }
 
 
 def read_queries(path: Path, columns: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from pipelines.core.config import TranslationConfig, check_white, schema
 from pipelines.core.model import Models
+from pipelines.core.places import Pictures, Submission
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.search.models import RERANKERS
 
@@ -16,13 +17,13 @@ from pipelines.search.models import RERANKERS
 class RankConfig:
     """What `rank` ranks."""
 
-    images: Path | None = None
+    images: Pictures | None = None
     """Folder of the photos; searched with its subfolders."""
     queries: Path | None = None
     """CSV of the queries, such as the truth that the result is to be scored with."""
     columns: Sequence[str] = ("caption",)
     """The columns of the queries; every distinct text in them is one."""
-    output: Path = Path("submissions/search.csv")
+    output: Submission = Path("submissions/search.csv")
     """CSV to write: `caption,image,score`, the photos found for each query, the best first."""
 
 

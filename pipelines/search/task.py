@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.config import DataConfig
 from pipelines.core.images.samples import Sample, read_samples
-from pipelines.core.submission.schema import Kind
+from pipelines.core.submission.fields import Field
 from pipelines.core.task import Comparison, Note, Scoring, Task, Worst
 from pipelines.search.settings import SearchConfig
 
@@ -19,11 +19,9 @@ if TYPE_CHECKING:  # pandas takes a second
 def _data(config: SearchConfig) -> DataConfig | None:
     """Of a ranking; an album's photos are no part of the settings."""
     images = config.rank.images
-    return (
-        None
-        if images is None
-        else DataConfig(images=images, ignore=config.ignore, white=config.white, output=config.rank.output)
-    )
+    if images is None:
+        return None
+    return DataConfig(images, output=config.rank.output, ignore=config.ignore, white=config.white)
 
 
 def _samples(config: SearchConfig) -> list[Sample]:
@@ -32,8 +30,8 @@ def _samples(config: SearchConfig) -> list[Sample]:
     return [] if data is None else read_samples(data)
 
 
-def _fields(config: SearchConfig) -> Mapping[str, Kind]:
-    return {"image": "text", "score": "score"}
+def _fields(config: SearchConfig) -> Mapping[str, Field]:
+    return {"image": Field("text"), "score": Field("score")}
 
 
 def _command(words: Sequence[str], note_run: Note) -> int:

@@ -328,8 +328,8 @@ def test_settings_are_checked(settings, changes, message):
 
 
 def test_heatmaps_never_write_over_the_photos(settings, tree):
-    with pytest.raises(ConfigError, match=r"save_images lies in data\.images"):
-        settings(save_images=str(tree / "fine"))
+    with pytest.raises(InputError, match=r"--save-images .* would write over its input .* \(--images\)"):
+        run(settings(save_images=str(tree / "fine")))
 
 
 def test_flags_reach_every_setting(settings):

@@ -7,7 +7,7 @@ from torch import nn
 
 from pipelines.caption.models.captioner import Said
 from pipelines.caption.pipeline import Caption, CaptionPipeline, translated
-from pipelines.caption.settings import CaptionConfig, samples
+from pipelines.caption.settings import CaptionConfig, fields, samples
 from pipelines.core.config import DataConfig, load_config
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.images.samples import Sample
@@ -86,7 +86,7 @@ def test_a_chat_model_that_is_asked_for_english_can_be_translated(qwen_vl_folder
 
 
 def test_the_whole_submission(translating, photos, tmp_path):
-    schema = read_schema(DataConfig(photos[0].path.parent), translating.fields)
+    schema = read_schema(DataConfig(photos[0].path.parent), fields(translating.config))
     written = write_submission(tmp_path / "out.csv", schema, translating, translating(photos))
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert (written.rows, lines[0], len(lines)) == (len(photos), "image,caption", len(photos) + 1)

@@ -6,7 +6,9 @@ import pytest
 from sklearn.metrics import f1_score
 
 from pipelines.classify.evaluate import ClassifyScoring, evaluate
+from pipelines.classify.worst import find
 from pipelines.core.errors import InputError
+from pipelines.core.submission.truth import read_frame
 
 TRUTH = "image,label\na,dog\nb,cat\nc,dog\nd,강아지\n"
 SAID = "image,label,probability\nd,강아지,1\na,dog,1\nb,dog,1\nc,dog,1\n"
@@ -42,6 +44,14 @@ def test_the_likeliest_few(tmp_path):
 )
 def test_another_name_or_form_is_the_same(tmp_path, truth):
     assert figures(scored(tmp_path, truth=truth))["accuracy"] == 0.75
+
+
+def test_probabilities_by_label_say_the_likeliest(tmp_path):
+    said = "id,dog,cat,강아지\nd,0.1,0.2,0.7\na,0.6,0.2,0.2\nb,0.9,0.05,0.05\nc,0.4,0.3,0.3\n"
+    by_label = figures(scored(tmp_path))
+    assert figures(scored(tmp_path, said)) == by_label
+    (wrong,) = find(read_frame(tmp_path / "s.csv"), read_frame(tmp_path / "t.csv"))
+    assert (wrong.id, wrong.said, wrong.error) == ("b", "dog", 0.9)
 
 
 @pytest.mark.parametrize(

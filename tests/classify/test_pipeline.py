@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,34 @@ def test_every_photo_has_a_class(folder, checkpoint, probability, request):
     assert [(row["image"], row["rank"]) for row in top] == [(row["image"], str(n)) for row in rows for n in (1, 2, 3)]
     assert [{"label": row["label"], "probability": row["probability"]} for row in top[::3]] == [
         {"label": row["label"], "probability": row["probability"]} for row in rows
+    ]
+
+
+def test_columns_that_are_named_like_labels_get_each_ones_probability(folder, clip_folder):
+    """The label in one column and a probability in another would be a wrong CSV without a word of it."""
+    top = folder / "out" / "top.csv"
+    labels = ["dogs", "cats", "red apples", "trees"]
+    rows, _ = run(settings(folder, clip_folder, top=4, top_file=top))
+    likely = {(row["image"], row["label"]): row["probability"] for row in read_table(top).rows}
+    header = "image_id,나무,고양이,강아지,dogs_note\n"
+    sample = folder / "sample.csv"
+    sample.write_text(header + "".join(f"{seed}.png,0,0,0,keep\n" for seed in range(5)), encoding="utf-8")
+    (folder / "photos" / "4.png").write_bytes(b"torn")
+    asked = settings(folder, clip_folder, top=1, top_file=top)
+    asked = replace(asked, data=replace(asked.data, sample_submission=sample))
+    found, record = run(asked)
+    assert list(found[0]) == header.strip().split(",")
+    columns = {"나무": "trees", "고양이": "cats", "강아지": "dogs"}
+    for row in found[:4]:
+        assert {column: row[column] for column in columns} == {
+            column: likely[row["image_id"], label] for column, label in columns.items()
+        }
+    assert [found[4][column] for column in columns] == ["0.250000"] * 3, "of a broken photo all are as likely"
+    assert {row["dogs_note"] for row in found} == {"keep"}
+    assert [row["rank"] for row in read_table(top).rows] == ["1"] * 4, "the file of the likeliest is as asked for"
+    assert record["blanks"][0]["id"] == "4.png"
+    assert [row["label"] for row in rows] == [
+        max(labels, key=lambda label: float(likely[row["image"], label])) for row in rows
     ]
 
 

@@ -147,3 +147,40 @@ def test_help_lists_the_models_and_what_each_has_where_a_setting_is_left_open():
     assert (said["prompt"], said["clean"]) == ("Words.", "Whether.")
     with pytest.raises(ConfigError, match="unknown setting `models`"):
         load_config(None, Chosen, {"models": {}})
+
+
+@schema
+class Lists:
+    """Settings of several values."""
+
+    mean: list[float] | None = None
+    """Of the channels."""
+    names: str | list[str] = "auto"
+    """What to count."""
+
+
+@pytest.mark.parametrize(
+    "words", [["0.5", "0.25", "0.5"], ["[0.5,0.25,0.5]"], ["[0.5, 0.25, 0.5]"], [" [0.5, 0.25, 0.5]"]]
+)
+def test_a_list_is_given_as_words_or_as_in_yaml(words):
+    parser = argparse.ArgumentParser()
+    add_flags(parser, Lists)
+    given = given_flags(parser.parse_args(["--mean", *words, "--names", "[강아지, a cat]"]))
+    config = load_config(None, Lists, given)
+    assert config == Lists([0.5, 0.25, 0.5], ["강아지", "a cat"])
+
+
+def test_brackets_that_are_no_list_stay_words():
+    parser = argparse.ArgumentParser()
+    add_flags(parser, Lists)
+    given = given_flags(parser.parse_args(["--names", "[a", "b]"]))
+    assert load_config(None, Lists, given).names == ["[a", "b]"]
+    assert load_config(None, Lists, given_flags(parser.parse_args(["--names", "[a"]))).names == ["[a"]
+
+
+def test_help_shows_the_form_of_a_list():
+    parser = argparse.ArgumentParser()
+    add_flags(parser, Lists)
+    text = " ".join(parser.format_help().split())
+    assert "Of the channels. Several: --mean 0.1 0.2 or '[0.1, 0.2]'" in text
+    assert "Several: --names A B or '[A, B]'" in text

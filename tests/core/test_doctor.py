@@ -15,8 +15,10 @@ from pipelines.core.doctor import check_inputs, check_submission
 from pipelines.core.doctor.output import check_space
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import read_samples
+from pipelines.core.places import clashes, read, written
+from pipelines.core.submission.fields import Field
 
-FIELDS = {"caption": "text"}
+FIELDS = {"caption": Field("text")}
 NFC, NFD = "강아지_0001", unicodedata.normalize("NFD", "고양이_0001")
 IDS = [f"test_{number:04}" for number in range(20)] + [NFC, NFD]
 
@@ -52,7 +54,8 @@ class Contest:
         self.settings["test_csv"] = self.table("test.csv", ids, ("id", "question"), ("what?",), **form)
 
     def found(self, fields=FIELDS) -> list[tuple[str, str]]:
-        return [(finding.severity, finding.message) for finding in check_inputs(self.data, fields)]
+        over = [("error", clash) for clash in clashes(written(self.data), read(self.data))]
+        return over + [(finding.severity, finding.message) for finding in check_inputs(self.data, fields)]
 
     def of_submission(self, fields=FIELDS) -> list[tuple[str, str]]:
         findings = check_submission(self.root / "my.csv", self.data, fields)
@@ -70,6 +73,12 @@ def contest(tmp_path) -> Contest:
 
 def with_sample(*ids, columns=("id", "caption"), cells=("",), **form):
     return lambda contest: contest.table("sample.csv", ids or IDS, columns, cells, **form)
+
+
+def with_index(name: str):
+    """A sample behind the row numbers that pandas adds."""
+    rows = "".join(f"{number},{key},\n" for number, key in enumerate(IDS))
+    return with_bytes(f"{name},id,caption\n{rows}".encode())
 
 
 def with_bytes(content: bytes, name: str = "sample.csv"):
@@ -95,6 +104,7 @@ def with_test(*ids):
 CLEAN = {
     "as it is": lambda contest: None,
     "BOM": with_sample(encoding="utf-8-sig"),
+    "UTF-16": with_sample(encoding="utf-16"),
     "CRLF": with_sample(line="\r\n"),
     "cp949": with_sample(*IDS[:-1], encoding="cp949"),
     "endings": with_sample(*(f"{key}.jpg" for key in IDS)),
@@ -129,6 +139,8 @@ FAULTS = {
     "an empty file": (with_bytes(b""), E, "found an empty file"),
     "a header only": (with_bytes(b"id,caption\n"), E, "expected rows below the header"),
     "UTF-16": (with_bytes("id,caption\na,b\n".encode("utf-16-le")), E, "expected text in UTF-8 or cp949"),
+    "a zipped CSV": (with_bytes(b"PK\x03\x04rest"), E, "found a ZIP archive"),
+    "tabs": (with_bytes(b"id\tcaption\ntest_0000\t\n"), E, "expected commas between the cells, found tabs"),
     "neither encoding": (with_bytes(b"id,caption\n\xff\xfe,\n"), E, "expected text in UTF-8 or cp949"),
     "an open quote": (with_bytes(b'id,caption\n"test_0000,\n'), E, "not valid CSV"),
     "ragged rows": (
@@ -143,12 +155,21 @@ FAULTS = {
         "several called caption",
     ),
     "blanks around a column's name": (with_sample(columns=("id", "caption ")), W, "blanks around column names"),
-    "an index column": (with_sample(columns=("Unnamed: 0", "id"), cells=("0",)), E, "column of row numbers"),
-    "an index column without a name": (with_sample(columns=("", "id"), cells=("0",)), E, "index=False"),
+    "an index column": (with_index("Unnamed: 0"), W, "1 columns that this task does not fill keep the sample's cells"),
+    "an index column without a name": (
+        with_index(""),
+        W,
+        "such as ''; the plan is (no name) as it is, caption <- caption",
+    ),
     "row numbers for ids": (
-        lambda contest: contest.settings.update(test_csv=contest.table("test.csv", columns=("", "id"))),
+        lambda contest: contest.table("sample.csv", ids=map(str, range(22)), columns=("", "caption")),
         E,
-        "pandas' row numbers; give --id-column",
+        "found none for 22, such as '0', '1', '2'",
+    ),
+    "columns for nobody": (
+        with_sample(columns=("id", "mos", "caption"), cells=("", "")),
+        W,
+        "such as 'mos'; the plan is mos as it is, caption <- caption",
     ),
     "no id column": (with_settings(id_column="image"), E, "expected a column `image`, found the columns id, caption"),
     "a column for nobody": (
@@ -180,6 +201,16 @@ FAULTS = {
         with_photos(f"{unicodedata.normalize('NFD', NFC)}.jpg"),
         E,
         "expected file names that differ, found 1",
+    ),
+    "paths of Windows": (
+        with_sample(*(f".\\test\\{key}.jpg" for key in IDS[:20]), *IDS[20:]),
+        W,
+        r"20 ids are no path in",
+    ),
+    "endings that the files lack": (
+        with_sample("./test/test_0000.png", *IDS[1:]),
+        W,
+        "such as './test/test_0000.png' the picture 'test_0000.jpg'; look whether",
     ),
     # sample and test CSV
     "another order": (with_test(*reversed(IDS)), W, "another order; the submission has the sample's"),
@@ -246,7 +277,7 @@ FAULTS = {
     "a record in its place": (
         with_settings(output=Path("submissions/my.json")),
         E,
-        "its run record would write over it",
+        "the run record of --output would write over --output",
     ),
 }
 
@@ -277,11 +308,11 @@ def test_all_faults_are_found_at_once(contest):
 
 
 def test_columns_that_only_their_order_fills(contest):
-    kinds = {"강아지": "count", "고양이": "count"}
-    contest.table("sample.csv", columns=("id", "n_dog", "n_cat"), cells=("0", "0"))
+    kinds = {"강아지": Field("count", asked=True), "고양이": Field("count", asked=True)}
+    contest.table("sample.csv", columns=("id", "n1", "n2"), cells=("0", "0"))
     [(severity, message)] = contest.found(kinds)
-    assert severity == "warning" and "--columns '{n_dog: 강아지, n_cat: 고양이}'" in message
-    contest.settings["columns"] = {"n_dog": "강아지", "n_cat": "고양이"}
+    assert severity == "warning" and "--columns '{n1: 강아지, n2: 고양이}'" in message
+    contest.settings["columns"] = {"n1": "강아지", "n2": "고양이"}
     assert contest.found(kinds) == []
 
 
@@ -315,7 +346,7 @@ def submit(contest: Contest, kind: str = "caption", cells=None, ids=IDS, **form)
     writer.writerows([columns, *zip(ids, cells, *form.get("more", ()), strict=True)])
     (contest.root / "my.csv").write_bytes(form.get("change", lambda content: content)(text.getvalue().encode(
         form.get("encoding", "utf-8"))))  # fmt: skip
-    return contest.of_submission({kind: KINDS[kind]})
+    return contest.of_submission({kind: Field(KINDS[kind])})
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,9 +1,11 @@
 """Makes CSVs that are odd or none at all: each with the ids and cells that are read, or a part of the sentence."""
 
+import gzip
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,12 @@ def ids(*names: str) -> Odd:
     return Odd(text(f"id,answer\na,\n{cells}"), found=(("a", "a.jpg"), *((name, None) for name in names)))
 
 
+def zipped(path: Path) -> None:
+    """As Kaggle gives out a sample submission."""
+    with ZipFile(path, "w") as archive:
+        archive.writestr("sample_submission.csv", ROWS)
+
+
 def huge(path: Path) -> None:
     """A file of 300 MB that takes no room on the disk."""
     path.write_bytes(b"id,answer\n")
@@ -50,11 +58,20 @@ TABLES: dict[str, Odd] = {
     "a BOM": Odd(text(ROWS, "utf-8-sig")),
     "cp949": Odd(text(KOREAN, "cp949"), found=KOREAN_FOUND),
     "a BOM before cp949": Odd(data(b"\xef\xbb\xbf" + KOREAN.encode("cp949")), found=KOREAN_FOUND),
-    "UTF-16": Odd(text(ROWS, "utf-16"), NO_TEXT),
+    "UTF-16": Odd(text(ROWS, "utf-16")),
+    "UTF-16 of the other order": Odd(data(b"\xfe\xff" + KOREAN.encode("utf-16-be")), found=KOREAN_FOUND),
+    "binary that begins as UTF-16": Odd(data(b"\xff\xfe\x00\x01\x80\x81" * 100), NO_TEXT),
+    "NUL in UTF-16": Odd(text("id,answer\na\0,\n", "utf-16"), NO_TEXT),
+    "a cut UTF-16": Odd(data(ROWS.encode("utf-16")[:-1]), NO_TEXT),
     "UTF-16 without a BOM": Odd(text(ROWS, "utf-16-le"), NO_TEXT),
     "UTF-32": Odd(text(ROWS, "utf-32"), NO_TEXT),
     "binary": Odd(data(bytes(range(256)) * 9), NO_TEXT),
-    "a workbook": Odd(data(b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0[Content_Types].xml"), NO_TEXT),
+    "a workbook": Odd(
+        data(b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0[Content_Types].xml"), "a ZIP archive or an Excel workbook; unpack"
+    ),
+    "a zipped CSV": Odd(zipped, "a ZIP archive or an Excel workbook; unpack"),
+    "a CSV packed by gzip": Odd(data(gzip.compress(ROWS.encode())), "packed by gzip; unpack it"),
+    "an old workbook": Odd(data(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "an Excel workbook; save the sheet as CSV"),
     "NUL bytes": Odd(text("id,answer\na\0,\n"), NO_TEXT),
     "nothing but NUL": Odd(data(b"\0" * 999), NO_TEXT),
     # Lines and quotes.
@@ -80,7 +97,11 @@ TABLES: dict[str, Odd] = {
     "repeated but for spaces": Odd(text("id,answer, answer\na,,\n"), "found 'answer' again"),
     "two columns without a name": Odd(text("id,,\na,,\n"), "found '' again"),
     "a column without a name": Odd(text("id,\na,\nb.jpg,\n")),
-    "a number in front": Odd(text("Unnamed: 0,id\n0,a\n1,b\n"), "found none of its 2 ids there, such as '0'"),
+    "a number in front": Odd(text("Unnamed: 0,id\n0,a\n1,b.jpg\n")),
+    "a number in front without a name": Odd(text(",id,answer\n0,a,\n1,b.jpg,\n")),
+    "numbers from 1 in front": Odd(text("Unnamed: 0,id,answer\n1,a,\n2,b.jpg,\n")),
+    "ids without a name": Odd(text(",answer\na,0\nb.jpg,1\n")),
+    "numbers alone, which are no photos": Odd(text(",answer\n0,\n1,\n"), "none of its 2 ids there, such as '0'"),
     "semicolons": Odd(text(ROWS.replace(",", ";")), "expected commas between the columns, found ';'"),
     "tabs": Odd(text(ROWS.replace(",", "\t")), r"expected commas between the columns, found '\\t'"),
     "one column": Odd(text("id\na\nb.jpg\n")),
@@ -92,6 +113,22 @@ TABLES: dict[str, Odd] = {
     "formulas": ids("=cmd|' /C calc'!A0", '=HYPERLINK("http://x")', "+1", "@SUM(A1)"),
     "paths that lead outside": ids("../../etc/x.png", "/etc/passwd", "..\\..\\x", "c/../../x", "~", "~/x.jpg", "C:\\x"),
     "a path that leads back": Odd(text("id\n../photos/a.jpg\n"), found=(("../photos/a.jpg", "a.jpg"),)),
+    "paths of Windows": Odd(
+        text("id,answer\n.\\test\\a.jpg,\nC:\\data\\b.jpg,\nD:\\x\\강.png,\nE:\\c.jpg,\n"),
+        found=(
+            (".\\test\\a.jpg", "a.jpg"),
+            ("C:\\data\\b.jpg", "b.jpg"),
+            ("D:\\x\\강.png", "강.jpg"),
+            ("E:\\c.jpg", None),
+        ),
+    ),
+    "paths that end otherwise": Odd(
+        text("id\n./test/a.png\nb.JPEG\n"), found=(("./test/a.png", "a.jpg"), ("b.JPEG", "b.jpg"))
+    ),
+    "an ending that is another id's": Odd(text("id\na.png\na.jpg\n"), found=(("a.png", None), ("a.jpg", "a.jpg"))),
+    "two endings of one photo": Odd(
+        text("id\na.png\na.bmp\nb\n"), found=(("a.png", None), ("a.bmp", None), ("b", "b.jpg"))
+    ),
     "the folder itself": ids(".", "..", "/", "./", "//"),
     "a hidden file": ids(".hidden.jpg", ".hidden"),
     "a file that is no photo": ids("notes.txt", "notes"),

@@ -18,7 +18,7 @@ from pipelines.detect.boxes.counting import suppress
 from pipelines.detect.evaluate import aligned, scores
 from pipelines.detect.models import DETECTORS
 from pipelines.detect.pipeline import DetectPipeline
-from pipelines.detect.settings import DetectConfig, TranslationConfig, samples
+from pipelines.detect.settings import DetectConfig, TranslationConfig, fields, samples
 from tests import tiny
 
 RUNNER = RunnerConfig(batch=2, progress=False, device="cpu")
@@ -176,6 +176,25 @@ def test_no_samples(make, tmp_path):
     assert (tmp_path / "boxes.csv").read_text().count("\n") == 1
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_prompts_number_the_classes_whatever_is_found_first(make, tmp_path, backwards):
+    """By their first appearance another order of the photos gave the classes other numbers."""
+    pipeline, found = make(prompts=["cat", "강아지", "traffic light"], boxes=tmp_path / "b.json", box_threshold=0.0)
+    list(pipeline(found[::-1] if backwards else found))
+    numbers = {(each["category"], each["category_id"]) for each in json.loads((tmp_path / "b.json").read_text())}
+    assert numbers <= {("cat", 1), ("dog", 2), ("traffic light", 3)} and len(numbers) > 1
+
+
+def test_a_file_of_categories_numbers_the_classes(make, tmp_path):
+    coco = table(tmp_path / "coco.json", '[{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}]')
+    pipeline, found = make(prompts=["고양이", "dog"], boxes=tmp_path / "b.json", categories=coco, box_threshold=0.0)
+    list(pipeline(found))
+    numbers = {(each["category"], each["category_id"]) for each in json.loads((tmp_path / "b.json").read_text())}
+    assert numbers and numbers <= {("cat", 3), ("dog", 7)}
+    with pytest.raises(InputError, match="found none called traffic light"):
+        make(prompts=["traffic light"], boxes=tmp_path / "b.json", categories=coco)
+
+
 def test_boxes_and_images_beside_the_counts(make, tmp_path):
     boxes, folder = tmp_path / "boxes.csv", tmp_path / "drawn"
     pipeline, found = make(prompts=["개", "고양이"], boxes=boxes, save_images=folder)
@@ -226,7 +245,7 @@ def test_the_same_run_gives_the_same_bytes(make, tmp_path):
     texts = []
     for name in ("one.csv", "two.csv"):
         pipeline, found = make(prompts=["개", "고양이"], boxes=tmp_path / "boxes.json")
-        schema = read_schema(pipeline.config.data, pipeline.fields)
+        schema = read_schema(pipeline.config.data, fields(pipeline.config))
         write_submission(tmp_path / name, schema, pipeline, pipeline(found))
         texts.append((tmp_path / name).read_bytes() + (tmp_path / "boxes.json").read_bytes())
     assert texts[0] == texts[1]
@@ -268,7 +287,7 @@ def test_the_bundled_model_counts_the_samples(tmp_path):
         settings = {"runner.batch": batch, "runner.progress": False, "runner.device": "cpu", "boxes": None}
         config = load_config(Path("configs/mini/detect.yaml"), DetectConfig, settings)
         pipeline = DetectPipeline(config, Runner(config.runner))
-        schema = read_schema(config.data, pipeline.fields)
+        schema = read_schema(config.data, fields(config))
         written = write_submission(tmp_path / "detect.csv", schema, pipeline, pipeline(samples(config)))
         assert not written.blanks
         texts.append((tmp_path / "detect.csv").read_text(encoding="utf-8"))

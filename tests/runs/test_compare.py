@@ -119,6 +119,13 @@ def test_submissions_of_two_tasks_are_refused_unless_one_is_named(write):
     assert read_submissions(files[:2], "detect").task == "detect"
 
 
+def test_probabilities_by_label_are_merged_as_scores(tmp_path):
+    for name, dog in (("a.csv", "0.900000"), ("b.csv", "0.100000")):
+        (tmp_path / name).write_text(f"id,강아지,note\n1,{dog},dog\n2,0.500000,cat\n", encoding="utf-8")
+    table = merged(read_submissions([tmp_path / "a.csv", tmp_path / "b.csv"], "classify"), "mean")
+    assert table.to_numpy().tolist() == [["1", "0.500000", "dog"], ["2", "0.500000", "cat"]]
+
+
 @pytest.mark.parametrize(
     ("cells", "expected"), [("a", "a"), ("abb", "b"), ("abc", "a"), ("abcb", "b"), (["2.0", "1", "2"], "2.0")]
 )
@@ -240,7 +247,7 @@ def test_ids_are_written_verbatim(write, tmp_path):
 def test_nothing_that_is_compared_is_written_over(files, capsys):
     before = files[0].read_bytes()
     assert main(["compare", *map(str, files), "--merge", "mean", "--output", str(files[0])]) == 2
-    assert "which is compared" in capsys.readouterr().err and files[0].read_bytes() == before
+    assert "(a submission)" in capsys.readouterr().err and files[0].read_bytes() == before
 
 
 def test_a_truth_needs_the_task(write, capsys):

@@ -31,6 +31,23 @@ def test_the_samples_are_clean(capsys, tmp_path, task):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_plan_of_columns_is_shown(capsys, tmp_path):
+    """A sample in the other language and order, with a column that nobody fills."""
+    sample = tmp_path / "sample.csv"
+    rows = Path("samples/detect/sample_submission.csv").read_text(encoding="utf-8").splitlines()
+    ids = [row.partition(",")[0] for row in rows[1:]]
+    sample.write_text(
+        "".join(f"{row}\n" for row in ["id,cat,n_dogs", *(f"{key},0,0" for key in ids)]), encoding="utf-8"
+    )
+    words = ["--sample-submission", str(sample), "--prompts", "강아지", "고양이", "--output", str(tmp_path / "a.csv")]
+    assert doctor("detect", *words) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[1] == "columns: cat <- 고양이, n_dogs <- 강아지" and not captured.err
+    sample.write_text(sample.read_text(encoding="utf-8").replace("n_dogs", "bird"), encoding="utf-8")
+    assert doctor("detect", *words) == 2
+    assert "found cat <- 고양이, bird <- ?; say what goes where" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("task", RUNS)
 def test_a_submission_is_checked_besides(capsys, tmp_path, task):
     path = tmp_path / "my.csv"

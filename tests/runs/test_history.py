@@ -8,10 +8,11 @@ import pytest
 
 from pipelines.__main__ import main
 from pipelines.core.config import DataConfig, schema
+from pipelines.core.places import HISTORY as NAME
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.submission.scores import Score
 from pipelines.core.submission.writing import content_hash
-from pipelines.runs.history import NAME, note_merge, note_run, note_scores, read_history, settings_of
+from pipelines.runs.history import note_merge, note_run, note_scores, read_history, settings_of
 
 
 @schema

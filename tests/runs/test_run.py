@@ -19,6 +19,7 @@ from pipelines.core.errors import InputError, StoppedError, SubmissionError
 from pipelines.core.images.samples import read_samples
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.running.stopping import Stop
+from pipelines.core.submission.fields import Field
 from pipelines.runs.run import run_task
 from pipelines.tasks import TASKS
 
@@ -58,6 +59,9 @@ class Counts:
         self.seen += batch["ids"]
         self.meanwhile(len(self.seen))
         return [Found(size) for size in batch["sizes"]]
+
+
+FIELDS = {"count": Field("count")}
 
 
 class Pipeline:
@@ -120,7 +124,7 @@ def run(config: Config, meanwhile=lambda seen: None, **settings) -> Counts:
         config=Config,
         pipeline=lambda config, runner: Pipeline(model, config, runner),
         samples=lambda config: read_samples(config.data),
-        fields=lambda config: Pipeline.fields,
+        fields=lambda config: FIELDS,
     )
     run_task(task, config, **settings)
     return model
@@ -198,7 +202,7 @@ def test_a_signal_leaves_a_whole_submission_and_the_journal(config, capsys, numb
     assert stop.signal == number
     assert counts(config) == TRUTH[:12] + [3] * (PICTURES - 12)  # the median of 1 to 7, 1 to 5
     assert f"{number.name} came first: 28 of 40 images were not reached" in capsys.readouterr().err
-    assert check_submission(config.data.output, config.data, Pipeline.fields) == []
+    assert check_submission(config.data.output, config.data, FIELDS) == []
     record = json.loads(config.data.output.with_suffix(".json").read_text())
     assert (record["missing"], record["stopped"]) == (28, f"{number.name} came first")
     assert len(run(config).seen) == 28
@@ -211,7 +215,7 @@ def test_a_deadline_leaves_a_whole_submission(config, capsys):
     assert len(model.seen) == 12
     assert counts(config) == TRUTH[:12] + [3] * (PICTURES - 12)
     assert "the deadline came first: 28 of 40 images were not reached" in capsys.readouterr().err
-    assert check_submission(config.data.output, config.data, Pipeline.fields) == []
+    assert check_submission(config.data.output, config.data, FIELDS) == []
 
 
 def test_nothing_is_written_where_nothing_was_reached(config):

@@ -33,7 +33,8 @@ def check_files(
     than half of the rows: no such submission is what was meant.
     """
     folder, listed = find.folder, set(images)
-    paths = {key: find(key, row) for key, row in keyed.items()}
+    found = find.all(keyed)
+    paths = found.paths
     used = Counter(path for path in paths.values() if path in listed)
     missing = [key for key, path in paths.items() if path not in listed and key.strip()]
     reasons = _reasons(missing, find, set(used))
@@ -42,6 +43,14 @@ def check_files(
     unused = [path for path in images if path not in used and path not in near]
     findings = [wrong(_sentence(table, folder, reason, pairs)) for reason, pairs in reasons.items()]
     findings += _absent(table, len(keyed), [key for key in missing if key not in explained], folder, images, unused)
+    if found.loosely:
+        key, path = next(iter(found.loosely.items()))
+        findings.append(
+            doubtful(
+                f"{table}: {len(found.loosely)} ids are no path in {folder} and mean the pictures that their last part "
+                f"names, such as {key!r} the picture {_names([path], folder)[0]!r}; look whether that is right"
+            )
+        )
     shared = [path for path, count in used.items() if count > 1]
     if shared:
         findings.append(

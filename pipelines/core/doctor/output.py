@@ -1,8 +1,7 @@
-"""Whether the submission can be written where it is to go, and whether it would destroy an input there."""
+"""Whether the submission can be written where it is to go."""
 
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.core.config import DataConfig
@@ -14,19 +13,11 @@ BYTES_BESIDE = 16 * 2**20
 """What a run writes besides: settings and models in the record, the history."""
 
 
-def check_output(data: DataConfig, images: Sequence[Path], rows: int) -> list[Finding]:
+def check_output(data: DataConfig, rows: int) -> list[Finding]:
     """What is wrong with the output's place; nothing is made there. `rows` is how many will be written."""
-    output, record = data.output, data.output.with_suffix(".json")
-    findings = []
-    if output == record:
-        findings.append(
-            wrong(f"expected a submission that ends in .csv, found {output}: its run record would write over it")
-        )
-    for path in dict.fromkeys((output, record)):
-        if path.resolve() in _inputs(data, images):
-            findings.append(wrong(f"the run would write over its input {path}; name another file with --output"))
-    if data.images.is_dir() and output.resolve().is_relative_to(data.images.resolve()):
-        findings.append(doubtful(f"{output} lies in the image folder {data.images}; name another folder with --output"))
+    output, findings = data.output, []
+    if data.folder.is_dir() and output.resolve().is_relative_to(data.folder.resolve()):
+        findings.append(doubtful(f"{output} lies in the image folder {data.folder}; name another folder with --output"))
     folder = output.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -52,10 +43,3 @@ def check_space(folder: Path, rows: int, free: int) -> list[Finding]:
             f"found {free / 2**20:.0f} MiB; make room, or name another folder with --output"
         )
     ]
-
-
-def _inputs(data: DataConfig, images: Sequence[Path]) -> set[Path]:
-    """The inputs' absolute paths; a link among ten thousand images is not followed, for that takes its time."""
-    root = data.images.resolve()
-    csvs = {path.resolve() for path in (data.sample_submission, data.test_csv) if path is not None}
-    return csvs | {root / path.relative_to(data.images) for path in images}

@@ -9,10 +9,11 @@ from pathlib import Path
 from pipelines.core.config import DataConfig
 from pipelines.core.doctor.findings import Finding, doubtful, such_as, wrong
 from pipelines.core.doctor.ids import MISSING_VALUES, rule_between
-from pipelines.core.doctor.tables import Looked, is_index, look
+from pipelines.core.doctor.tables import Looked, look
 from pipelines.core.errors import SuiteError
-from pipelines.core.images.samples import read_samples, read_table
-from pipelines.core.submission.schema import Kind, SubmissionSchema, read_schema
+from pipelines.core.images.samples import is_index, read_samples, read_table
+from pipelines.core.submission.fields import Field, Kind
+from pipelines.core.submission.schema import SubmissionSchema, read_schema
 from pipelines.core.words.garbled import WORDS, fault_of
 
 COLLAPSED = 0.95
@@ -24,7 +25,7 @@ QUOTED = re.compile(r'(?<![^,\r\n])"[^"]*(?:""[^"]*)*"(?![^,\r\n])')
 
 
 def check_submission(
-    path: Path, data: DataConfig, fields: Mapping[str, Kind], images: Sequence[Path] | None = None
+    path: Path, data: DataConfig, fields: Mapping[str, Field], images: Sequence[Path] | None = None
 ) -> list[Finding]:
     """All that is wrong with the submission at `path` for the sample, the test CSV and the images of `data`.
 
@@ -42,7 +43,7 @@ def check_submission(
     findings += _check_columns(table, schema.columns)
     if schema.id_column in table.columns:
         findings += _check_rows(path, table.cells(schema.id_column), wanted)
-    kinds = {column: fields[name] for column, name in schema.sources.items() if column in table.columns}
+    kinds = {column: fields[name].kind for column, name in schema.sources.items() if column in table.columns}
     for column, kind in kinds.items():
         findings += _check_cells(table, column, kind)
         if kind == "text":

@@ -11,9 +11,6 @@ from pipelines.core.doctor.findings import Finding, doubtful, such_as, wrong
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import read_text
 
-INDEX_COLUMN = re.compile(r"(unnamed: ?\d+)?", re.IGNORECASE)
-"""What pandas calls the row numbers that it adds: nothing, and `Unnamed: 0` once read and written again."""
-
 
 @dataclass(frozen=True)
 class Looked:
@@ -58,11 +55,6 @@ def look(path: Path) -> Looked:
         findings.append(wrong(f"expected rows below the header of {path}, found none"))
     rows = [row for _, row in lines[1:] if len(row) == len(header)]
     return Looked(path, [name.strip() for name in header], rows, findings)
-
-
-def is_index(column: str) -> bool:
-    """Whether a column is the row numbers that pandas adds."""
-    return INDEX_COLUMN.fullmatch(column) is not None
 
 
 def _nothing(path: Path, message: str) -> Looked:

@@ -4,10 +4,13 @@ import codecs
 import csv
 import io
 import os
+import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pipelines.core.config import DataConfig
 from pipelines.core.errors import InputError
@@ -17,6 +20,15 @@ from pipelines.core.images.sets import one_set
 
 MAX_BYTES = 200_000_000
 """Of a CSV: some millions of rows. A larger file is something else, or would fill the memory as a table."""
+PACKED = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV (UTF-8)",
+    b"\x1f\x8b": "a file packed by gzip; unpack it",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook; save the sheet as CSV (UTF-8)",
+}
+"""First bytes of files that are taken for a CSV -> what they are, and what to do."""
+INDEX_COLUMN = re.compile(r"(unnamed: ?\d+)?", re.IGNORECASE)
+"""What pandas calls the row numbers that it adds: nothing, and `Unnamed: 0` once read and written again."""
+
 LONGEST_NAME = 80
 """Letters of an id that a message shows; a file's name ends at 255 bytes."""
 
@@ -41,8 +53,9 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Reads a CSV (UTF-8 with or without BOM, else cp949) without touching a cell: `0001` and `NA` stay as they are.
+    """Reads a CSV without touching a cell: `0001` and `NA` stay as they are.
 
+    UTF-8 with or without BOM, UTF-16 with one, else cp949.
     Raises InputError, naming the file and line, where it is no CSV with a header and rows of its width.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
@@ -66,32 +79,67 @@ def read_table(path: Path) -> Table:
 
 
 def id_column(table: Table, wanted: str | None) -> str:
-    """The name of the table's id column: the one asked for, else the first. Raises InputError where it is missing."""
+    """The name of the table's id column: the one asked for, else the first that is no row numbers but of names.
+
+    Raises InputError where it is missing.
+    """
     if wanted is not None and wanted not in table.columns:
         raise InputError(f"{table.path}: expected a column `{wanted}`, found the columns {', '.join(table.columns)}")
-    return wanted or table.columns[0]
+    return wanted or first_of_ids(table.columns, [list(row.values()) for row in table.rows])
+
+
+def first_of_ids(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The first column; behind pandas' row numbers the next one, where its cells differ as ids do."""
+    if len(columns) > 1 and numbers_rows(columns[0], [row[0] for row in rows]):
+        cells = [row[1].strip() for row in rows]
+        if all(cells) and len(set(cells)) == len(cells) and not is_index(columns[1]):
+            return columns[1]
+    return columns[0]
+
+
+def is_index(column: str) -> bool:
+    """Whether a column is called as the row numbers that pandas adds."""
+    return INDEX_COLUMN.fullmatch(column) is not None
+
+
+def numbers_rows(column: str, cells: Sequence[str]) -> bool:
+    """Whether a column is the row numbers that pandas adds, by its name and its cells."""
+    first = int(cells[0]) if cells and re.fullmatch("[0-9]{1,9}", cells[0]) else None
+    counted = first is not None and all(cell == str(number) for number, cell in enumerate(cells, start=first))
+    return is_index(column) and counted
+
+
+def images_of(data: DataConfig) -> list[Path]:
+    """The image files that the settings name: those of a folder, or those given one by one. Raises InputError."""
+    named = data.images if isinstance(data.images, list) else [data.images]
+    found = [path for each in named for path in ([each] if each.is_file() else list_images(each, data.ignore))]
+    folder = data.folder
+    below = (path if path.is_relative_to(folder) else path.absolute() for path in found)
+    return sorted(dict.fromkeys(below), key=lambda path: _normal(path.relative_to(folder).as_posix()))
 
 
 def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list[Sample]:
     """The run's items: ids and order from the sample submission or the test CSV, else one per image of the folder.
 
     `images` are the files of the folder that count, where not all do.
-    An id names its file with or without ending and subfolder, in NFC or NFD. An id whose file is missing stays, and
-    becomes a blank row. Raises InputError for duplicate ids, ids that differ between the two CSVs, or where no id at
-    all has a file.
+    An id names its file with or without ending and subfolder, in NFC or NFD, or else by its last part (see `Finder`).
+    An id whose file is missing stays, and becomes a blank row. Raises InputError for duplicate ids, ids that differ
+    between the two CSVs, or where no id at all has a file.
     """
+    folder = data.folder
     if images is None:
-        images = list_images(data.images, data.ignore)
-        one_set([data.images], data.ignore, data.white)
+        images = images_of(data)
+        named = data.images if isinstance(data.images, list) else [data.images]
+        one_set([path.parent if path.is_file() else path for path in named], data.ignore, data.white)
     sources = [read_table(path) for path in (data.sample_submission, data.test_csv) if path is not None]
     if not sources:
-        _check_differ(data.images, images)
-        return [Sample(_normal(path.relative_to(data.images).as_posix()), path) for path in images]
+        _check_differ(folder, images)
+        return [Sample(_normal(path.relative_to(folder).as_posix()), path) for path in images]
     keyed = [_by_id(table, data.id_column) for table in sources]
     if len(keyed) == 2:
         _same_ids(sources, keyed)
-    find = Finder(data.images, images)
-    samples = [Sample(key, find(key, row), row) for key, row in keyed[-1].items()]
+    paths = Finder(folder, images).all(keyed[-1]).paths
+    samples = [Sample(key, paths[key], row) for key, row in keyed[-1].items()]
     if len(keyed) == 2:  # the sample submission's order, the test CSV's fields
         by_id = {sample.id: sample for sample in samples}
         samples = [by_id[key] for key in keyed[0]]
@@ -99,7 +147,7 @@ def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list
         raise InputError(f"expected rows below the header of {sources[-1].path}, found none")
     if {sample.path for sample in samples}.isdisjoint(images):
         raise InputError(
-            f"expected the images of {sources[-1].path} in {data.images}, found none of its {len(samples)} ids there, "
+            f"expected the images of {sources[-1].path} in {folder}, found none of its {len(samples)} ids there, "
             f"such as {samples[0].id!r}; the folder has {images[0].name!r}"
         )
     return samples
@@ -123,8 +171,24 @@ class Finder:
 
     def __call__(self, key: str, row: Mapping[str, str]) -> Path:
         """The file of id `key`; where the id is no file's name, the one that a path column of its row names."""
-        cells = [cell.strip() for cell in row.values() if Path(cell.strip()).suffix.lower() in ENDINGS]
-        for text in dict.fromkeys([key, key.strip(), *cells]):
+        return self._first(_texts(key, row)) or self._nowhere(key)
+
+    def all(self, keyed: Mapping[str, Mapping[str, str]]) -> "Found":
+        """The files of all ids (id -> its row).
+
+        What is no file's name, such as a path of Windows or one that ends otherwise, means the file that its last part
+        names, where that is one file and no other id's.
+        """
+        exactly = {key: self._first(_texts(key, row)) for key, row in keyed.items()}
+        taken = set(exactly.values())
+        guessed = {key: self._by_last_part(_texts(key, keyed[key])) for key, path in exactly.items() if path is None}
+        times = Counter(guessed.values())
+        loosely = {key: path for key, path in guessed.items() if path and path not in taken and times[path] == 1}
+        paths = {key: path or loosely.get(key) or self._nowhere(key) for key, path in exactly.items()}
+        return Found(paths, loosely)
+
+    def _first(self, texts: Iterable[str]) -> Path | None:
+        for text in texts:
             parts = _normal(text).removeprefix("./").split("/")
             for start in range(
                 max(0, len(parts) - self.deepest), len(parts)
@@ -132,9 +196,37 @@ class Finder:
                 path = self.known.get("/".join(parts[start:]))
                 if path is not None:
                     return path
+        return None
+
+    def _by_last_part(self, texts: Iterable[str]) -> Path | None:
+        for text in texts:
+            name = PureWindowsPath(_normal(text)).name
+            stem = PurePosixPath(name).stem if Path(name).suffix.lower() in ENDINGS else name
+            path = self._first([text.replace("\\", "/")]) or self.known.get(stem)
+            if path is not None:
+                return path
+        return None
+
+    def _nowhere(self, key: str) -> Path:
         name = _harmless(key)
         taken = os.path.lexists(self.folder / name)  # by a folder, a hidden file, or one of several of that name
         return self.folder / (f"{name} (not among the images)" if taken else name)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files that ids mean."""
+
+    paths: Mapping[str, Path]
+    """Of each id; a path that does not exist where no file was found."""
+    loosely: Mapping[str, Path]
+    """Of those that were found by their last part alone."""
+
+
+def _texts(key: str, row: Mapping[str, str]) -> list[str]:
+    """What may name an id's file: the id, and the cells of its row that look like pictures' paths."""
+    cells = [cell.strip() for cell in row.values() if Path(cell.strip()).suffix.lower() in ENDINGS]
+    return list(dict.fromkeys([key, key.strip(), *cells]))
 
 
 def _harmless(key: str) -> str:
@@ -153,12 +245,20 @@ def _bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The text of the CSV at `path`: UTF-8 with or without BOM, else cp949. Raises InputError."""
+    """The text of the CSV at `path`: UTF-8 with or without BOM, UTF-16 with one, else cp949. Raises InputError."""
     try:
         data = _bytes(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"expected a CSV file at {path}, but it cannot be read: {reason}") from None
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not data.startswith(codecs.BOM_UTF32_LE):
+        with suppress(UnicodeDecodeError):
+            text = data.decode("utf-16")
+            if "\n" in text and "\0" not in text:  # two bytes of anything are a letter of something
+                return text
+    packed = next((what for start, what in PACKED.items() if data.startswith(start)), None)
+    if packed is not None:
+        raise InputError(f"expected a CSV file at {path}, found {packed}")
     for encoding in ("utf-8", "cp949"):
         try:
             text = data.removeprefix(codecs.BOM_UTF8).decode(encoding)

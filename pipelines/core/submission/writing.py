@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pipelines.core.errors import StoppedError, SubmissionError
 from pipelines.core.images.samples import Sample
 from pipelines.core.networks.checkpoints import file_hash
-from pipelines.core.submission.schema import Kind, Pipeline, Row, SubmissionSchema, Value
+from pipelines.core.submission.fields import Kind
+from pipelines.core.submission.schema import Pipeline, Row, SubmissionSchema, Value
 
 if TYPE_CHECKING:  # torch takes seconds
     from pipelines.core.running.batch_model import Outcome

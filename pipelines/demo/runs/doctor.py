@@ -53,13 +53,15 @@ def examine(task: str, submission: Path, sample: Path | None) -> "list[Finding]"
 
     Raises InputError where there is neither.
     """
-    from pipelines.core.images.samples import read_table
+    from pipelines.core.images.samples import id_column, read_table
     from pipelines.runs.examine import examine_submission
 
     found, config = of_task(task)
     if sample is not None:
         data = replace(config.data, sample_submission=sample, test_csv=None, id_column=None, columns=None)
-        config = found.asked_by(replace(config, data=data), read_table(sample).columns[1:])
+        table = read_table(sample)
+        columns = [column for column in table.columns if column != id_column(table, None)]
+        config = found.asked_by(replace(config, data=data), columns)
     elif config.data.sample_submission is None or not config.data.sample_submission.is_file():
         raise InputError(
             say(

@@ -101,7 +101,7 @@ def bundled_images(name: str | None) -> Path | None:
         return None
     task, config = of_task(name)
     data = task.data(config)
-    return data.images if data is not None and data.images.is_dir() else None
+    return data.folder if data is not None and data.folder.is_dir() else None
 
 
 @st.cache_data(show_spinner=False, max_entries=100)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.config import DataConfig
+from pipelines.core.config import DataConfig, load_config
 from pipelines.core.errors import InputError
 from pipelines.core.images.folders import list_images
 from pipelines.core.images.samples import read_samples, read_table
@@ -125,3 +125,35 @@ def test_differing_ids_of_two_csvs_are_named(folder):
 def test_a_missing_csv_is_named(tmp_path):
     with pytest.raises(InputError, match=r"no\.csv"):
         read_table(tmp_path / "no.csv")
+
+
+@pytest.mark.parametrize(
+    ("named", "ids"),
+    [
+        (["photos"], ["a.jpg", "deep/b.png"]),
+        (["photos/a.jpg"], ["a.jpg"]),
+        (["photos/a.jpg", "photos/a.jpg"], ["a.jpg"]),
+        (["other/c.jpg", "photos/a.jpg"], ["other/c.jpg", "photos/a.jpg"]),
+        (["photos/deep/b.png", "photos"], ["a.jpg", "deep/b.png"]),
+        (["other", "photos/deep"], ["other/c.jpg", "photos/deep/b.png"]),
+    ],
+)
+def test_a_folder_one_photo_or_several(tmp_path, monkeypatch, named, ids):
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos/a.jpg", "photos/deep/b.png", "other/c.jpg"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    for paths in (named, [str(tmp_path / name) for name in named]):
+        data = load_config(None, DataConfig, {"images": paths})
+        samples = read_samples(data)
+        assert [sample.id for sample in samples] == ids and all(sample.path.is_file() for sample in samples)
+    Path("sample.csv").write_text("id,x\n" + "".join(f"{Path(key).stem},\n" for key in ids), encoding="utf-8")
+    found = read_samples(load_config(None, DataConfig, {"images": named, "sample_submission": "sample.csv"}))
+    assert [sample.path.name for sample in found] == [Path(key).name for key in ids]
+
+
+@pytest.mark.parametrize("named", [["nowhere.jpg"], ["a.jpg", "nowhere"]])
+def test_photos_that_are_not_there(tmp_path, named):
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(InputError, match="nowhere"):
+        read_samples(DataConfig([tmp_path / name for name in named]))
