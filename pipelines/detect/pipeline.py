@@ -15,6 +15,7 @@ from pipelines.core.running.runner import Runner
 from pipelines.core.submission.schema import Row
 from pipelines.core.submission.writing import check_writable
 from pipelines.core.words.lexicon import clean, read_lexicon
+from pipelines.core.words.naming import name
 from pipelines.detect.boxes.counting import count, suppress
 from pipelines.detect.boxes.detections import Detections, Query
 from pipelines.detect.boxes.drawing import draw
@@ -126,14 +127,14 @@ class DetectPipeline:
             return [Query(sample, self.classes) for sample in samples]
         cells = column_prompts(samples, column, self.config.data)
         self.english.clear()
-        self._translate([cell for cell in dict.fromkeys(cells) if not unusable(cell)])
+        self._translate([cell for cell in dict.fromkeys(cells) if not unusable(cell, self.lexicon)])
         self._announce()
         return [self._query(sample, cell) for sample, cell in zip(samples, cells, strict=True)]
 
     def _query(self, sample: Sample, cell: str) -> Query | str:
         """What a row's prompt asks for, or the reason why it cannot be asked."""
         try:
-            clean(cell)
+            name(clean(cell), self.lexicon)
             classes = (self._english_of(cell).text,)
             self.detector.check(classes)
         except InputError as error:
@@ -175,6 +176,8 @@ class DetectPipeline:
         more = [f"and {len(shown) - PROMPTS_SHOWN} more"] if len(shown) > PROMPTS_SHOWN else []
         if shown:
             print(f"prompts: {', '.join(shown[:PROMPTS_SHOWN] + more)}", file=sys.stderr)
+        notes = [f"{prompt} -> {it.text}: {it.note}" for prompt, it in self.english.items() if it.note]
+        print(*notes[:PROMPTS_SHOWN], sep="\n", end="\n" if notes else "", file=sys.stderr)
 
     def _warn_of_saturation(self) -> None:
         if self.saturated:

@@ -8,7 +8,8 @@ from pipelines.core.errors import InputError
 from pipelines.core.images.samples import Sample, read_samples
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.submission.schema import Kind
-from pipelines.core.words.lexicon import clean, read_lexicon
+from pipelines.core.words.lexicon import Lexicon, clean, read_lexicon
+from pipelines.core.words.naming import name
 from pipelines.detect.prompts import to_english
 
 BOX_FILES = (".csv", ".json")
@@ -38,7 +39,8 @@ class DetectConfig:
     """`grounding-dino` (any words; also MM-Grounding-DINO and LLMDet), or `yolo` (ultralytics; the classes that it was
     trained on)."""
     prompts: str | list[str] | None = None
-    """What to count, in Korean or English: one prompt (column `count`), or several (a column each)."""
+    """What to count, in Korean or English, as a word, phrase or question that names one thing: one prompt (column
+    `count`), or several (a column each). 배(pear) asks for the pear of what 배 may mean."""
     prompt_column: str | None = None
     """Column of the test CSV with a prompt a row; where it is given, `prompts` is not used."""
     lexicon: Path | None = None
@@ -57,9 +59,9 @@ class DetectConfig:
     runner: RunnerConfig = RunnerConfig()
 
     def __post_init__(self) -> None:
-        for name, value in (("box_threshold", self.box_threshold), ("nms_iou", self.nms_iou)):
+        for key, value in (("box_threshold", self.box_threshold), ("nms_iou", self.nms_iou)):
             if not 0 <= value <= 1:
-                raise ValueError(f"{name} is 0 to 1, not {value}")
+                raise ValueError(f"{key} is 0 to 1, not {value}")
         if self.boxes is not None and self.boxes.suffix.lower() not in BOX_FILES:
             raise ValueError(f"boxes is a file that ends in {' or '.join(BOX_FILES)}, not {self.boxes}")
 
@@ -77,7 +79,7 @@ def samples(config: DetectConfig) -> list[Sample]:
     found = read_samples(config.data)
     if config.prompt_column is not None:
         cells = column_prompts(found, config.prompt_column, config.data)
-        prompts = [cell for cell in cells if not unusable(cell)]
+        prompts = [cell for cell in cells if not unusable(cell, lexicon)]
     if config.translation.checkpoint is None:
         to_english(map(clean, prompts), lexicon, translate=None)
     return found
@@ -112,10 +114,10 @@ def column_prompts(samples: Sequence[Sample], column: str, data: DataConfig) -> 
     return [sample.fields[column] for sample in samples]
 
 
-def unusable(prompt: str) -> bool:
-    """Whether a prompt names nothing that can be looked for."""
+def unusable(prompt: str, lexicon: Lexicon) -> bool:
+    """Whether a prompt names nothing, or no one thing, that can be looked for."""
     try:
-        clean(prompt)
+        name(clean(prompt), lexicon)
     except InputError:
         return True
     return False

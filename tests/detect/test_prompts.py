@@ -19,15 +19,17 @@ def test_prompts_become_english(lexicon):
 
     def translate(words):
         asked.append(list(words))
-        return {"빨간 자동차": "A small, red car.", "헛소리": "헛소리", "두 문장": "One. Two."}
+        return {"종이꽃": "A small, red paper flower.", "헛소리": "헛소리", "문장": "One. Two.", "세탁물": "cups, dogs"}
 
-    mapping = to_english(["dog", "강아지", "빨간 자동차", "헛소리", "두 문장", "모르는 말"], lexicon, translate)
+    prompts = ["dog", "강아지", "종이꽃이 몇 개 있나요", "헛소리", "두 문장", "모를낱말", "세탁물"]
+    mapping = to_english(prompts, lexicon, translate)
     assert mapping == {
         "dog": English("dog", "as given"),
         "강아지": English("dog", "lexicon"),
-        "빨간 자동차": English("small red car", "translation"),
+        "종이꽃이 몇 개 있나요": English("small red paper flower", "translation"),
+        "세탁물": English("cups dog", "translation"),
     }
-    assert asked == [["빨간 자동차", "헛소리", "두 문장", "모르는 말"]]
+    assert asked == [["종이꽃", "헛소리", "문장", "모를낱말", "세탁물"]]
 
 
 def test_the_translator_is_left_alone_where_the_lexicon_knows_all(lexicon):
@@ -39,5 +41,14 @@ def test_the_translator_is_left_alone_where_the_lexicon_knows_all(lexicon):
 
 def test_what_cannot_be_translated_is_listed(lexicon):
     assert unknown_words(["강아지", "없는낱말", "dog", "없는낱말"], lexicon) == ["없는낱말"]
-    with pytest.raises(InputError, match=r"없는낱말, 빨간 자동차; .*--lexicon.*--translation\.checkpoint"):
-        to_english(["없는낱말", "dog", "빨간 자동차"], lexicon, None)
+    with pytest.raises(InputError, match=r"없는낱말, 포켓몬 인형; .*--lexicon.*--translation\.checkpoint"):
+        to_english(["없는낱말", "dog", "포켓몬 인형"], lexicon, None)
+
+
+def test_what_is_chosen_and_left_out_is_noted(lexicon):
+    mapping = to_english(["배", "배(pear)", "의자 위의 고양이"], lexicon, None)
+    assert mapping == {
+        "배": English("boat", "lexicon", "it may be pear or belly too, as in '배(pear)'"),
+        "배(pear)": English("pear", "as given"),
+        "의자 위의 고양이": English("cat", "lexicon", "no detector looks at: 의자 위"),
+    }

@@ -246,12 +246,13 @@ def _advice(prompts: Sequence[str], config: "DetectConfig", error: InputError) -
     from pipelines.detect.prompts import unknown_words
     from pipelines.detect.settings import unusable
 
-    if wrong := [prompt for prompt in prompts if unusable(prompt)]:
+    lexicon = read_lexicon(config.lexicon)
+    if wrong := [prompt for prompt in prompts if unusable(prompt, lexicon)]:
         return say(
             f"찾을 수 없는 말: {', '.join(wrong)}. 한 가지를 가리키는 한국어나 영어 낱말로 적어 주세요.",
             f"These cannot be looked for: {', '.join(wrong)}. Give words for one thing each, in Korean or English.",
         )
-    if unknown := unknown_words(map(clean, prompts), read_lexicon(config.lexicon)):
+    if unknown := unknown_words(map(clean, prompts), lexicon):
         return say(
             f"영어로 옮기지 못한 말: {', '.join(unknown)}. 더 흔한 말이나 영어로 적어 주세요.",
             f"No English found for: {', '.join(unknown)}. Try a commoner word, or English.",
