@@ -20,7 +20,8 @@ from transformers import BlipForConditionalGeneration, BlipProcessor
 from benchmarks import rows
 from benchmarks.indexing import draw_photos
 from benchmarks.rows import DTYPES, Precision, named
-from pipelines.caption.models.blip import BlipCaptioner
+from pipelines.caption.models import load_captioner
+from pipelines.caption.models.captioner import Captioner
 from pipelines.core.images.samples import Sample, list_images
 from pipelines.core.running.batch_model import BatchModel
 from pipelines.core.running.runner import Runner
@@ -70,7 +71,7 @@ class Plain:
 class Ours:
     """The captioner of the pipeline."""
 
-    def __init__(self, captioner: BlipCaptioner, batch: int, precision: Precision) -> None:
+    def __init__(self, captioner: Captioner, batch: int, precision: Precision) -> None:
         self.captioner = captioner
         self.runner = Runner(RunnerConfig(batch=batch, precision=precision, progress=False))
         self.dtype = self.runner.dtype(self.captioner)
@@ -101,10 +102,8 @@ class Ours:
 def compare(checkpoint: Path, paths: Sequence[Path], beams: int, repeats: int, batch: int) -> Iterator[rows.Row]:
     """A row a peer, for each dtype that the captioner allows; all take turns."""
     device, samples = rows.this_device(), [Sample(path.name, path) for path in paths]
-    mine = {
-        each: Ours(BlipCaptioner(checkpoint, beams=beams, min_tokens=TOKENS, max_tokens=TOKENS), batch, each)
-        for each in PRECISIONS[device]
-    }
+    settings = {"beams": beams, "min_tokens": TOKENS, "max_tokens": TOKENS}
+    mine = {each: Ours(load_captioner("blip", checkpoint, settings), batch, each) for each in PRECISIONS[device]}
     card = Plain(checkpoint, device, torch.float32)
     loop = partial(card.captions, paths[: TIMED[device]["one by one"]], 1, beams)
     batches = paths[: TIMED[device]["in batches"]]
@@ -151,7 +150,7 @@ def changed_by_bfloat16() -> str:
     """How many captions of the bundled samples bfloat16 changes."""
     samples = [Sample(path.name, path) for path in list_images(SAMPLES)]
     both: tuple[Precision, Precision] = ("fp32", "bf16")
-    usual, near = (Ours(BlipCaptioner(BUNDLED), 16, precision).captions(samples) for precision in both)
+    usual, near = (Ours(load_captioner("blip", BUNDLED, {}), 16, precision).captions(samples) for precision in both)
     changed = sum(a != b for a, b in zip(usual, near, strict=True))
     return f"bfloat16 changes {changed} of {len(samples)} captions of the bundled samples; float32's are transformers'"
 

@@ -43,8 +43,8 @@ def draw_photos(folder: Path) -> None:
 def peak_gb(checkpoint: Path, photos: Path, workers: int) -> float:
     """The most memory of the command, in GB."""
     with tempfile.TemporaryDirectory() as name:
-        settings = ["--config", "configs/caption.yaml", "--checkpoint", str(checkpoint), "--model", "chat"]
-        short = ["--beams", "1", "--min-tokens", "1", "--max-tokens", "4"]
+        settings = ["--config", "configs/caption.yaml", "--checkpoint", str(checkpoint)]
+        short = ["--max-tokens", "4"]
         run = ["--device", "cpu", "--runner.progress", "false", "--batch", str(BATCH), "--workers", str(workers)]
         files = ["--images", str(photos), "--output", f"{name}/caption.csv"]
         return peak_of("caption", *settings, *short, *run, *files) / 1000

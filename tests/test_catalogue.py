@@ -10,11 +10,14 @@ import timm
 import torch
 import transformers
 
+from pipelines.anomaly.models import METHODS
 from pipelines.caption.models import CAPTIONERS
+from pipelines.classify.models import CLASSIFIERS
 from pipelines.core.errors import ConfigError
 from pipelines.core.networks.catalogue import BYTES, TASKS, Entry, catalogue, known_ids, memory, read_catalogue
+from pipelines.core.networks.models import CLIP, TRANSLATORS
 from pipelines.detect.models import DETECTORS
-from pipelines.search.query.rerank import RERANKERS
+from pipelines.search.models import RERANKERS
 
 ROOT = Path(__file__).parents[1]
 ENTRIES = catalogue().entries
@@ -109,9 +112,9 @@ def test_what_is_downloaded_is_the_weights_and_little_else(entry):
 
 @each()
 def test_models_have_the_names_of_the_tasks_own_dicts(entry):
-    names = {"caption": CAPTIONERS, "detect": DETECTORS, "rerank": RERANKERS}
-    for task in entry.tasks:
-        assert entry.model in names.get(task, {"m2m_100", "marian", "clip", "patchcore"})
+    names = {"caption": CAPTIONERS, "detect": DETECTORS, "rerank": RERANKERS, "anomaly": METHODS,
+             "classify": CLASSIFIERS, "translation": TRANSLATORS, "search": {"clip": CLIP}}  # fmt: skip
+    assert all(entry.model in names[task] for task in entry.tasks)
 
 
 @each(catalogue().of_task("anomaly"))

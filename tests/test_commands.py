@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipelines.__main__ import main
+from pipelines.core.model import models_of
 from pipelines.tasks import TASKS
 
 QUIET = ["--progress", "false", "--device", "cpu"]
@@ -257,6 +258,15 @@ def test_help_imports_no_model_library(words):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_tasks_help_imports_no_model_library(task):
     assert _imported(f"{task} --help") == []
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_tasks_help_lists_its_models(capsys, task):
+    with pytest.raises(SystemExit):
+        main([task, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for models in models_of(TASKS[task][0]().config).values():
+        assert all(f"{name}: {model.help}." in said for name, model in models.items())
 
 
 def _imported(words):

@@ -82,6 +82,11 @@ def fitted_backbone(folder: Path) -> Mapping[str, Any]:
     return identity
 
 
+def fitted_method(folder: Path) -> str:
+    """The name of the method that a model was fitted by. Raises CheckpointError where there is none."""
+    return str(_description(folder)["model"])
+
+
 def _description(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
     try:

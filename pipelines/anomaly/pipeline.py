@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pipelines.anomaly.fitted import facts, fitted_backbone, load_fitted, save_fitted
+from pipelines.anomaly.fitted import facts, fitted_backbone, fitted_method, load_fitted, save_fitted
 from pipelines.anomaly.folders import Folders, read_folders
 from pipelines.anomaly.maps.files import map_path, write_map
 from pipelines.anomaly.maps.heatmap import smooth, write_heatmap
-from pipelines.anomaly.models import load_method
+from pipelines.anomaly.models import load_method, method_named
 from pipelines.anomaly.models.detector import Anomaly, AnomalyDetector, Fitted, PatchExtractor
 from pipelines.anomaly.models.features.backbone import load_backbone, settle
 from pipelines.anomaly.settings import AnomalyConfig, fields
@@ -22,6 +22,7 @@ from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
 from pipelines.core.images.samples import Sample
+from pipelines.core.model import AUTO
 from pipelines.core.networks.checkpoints import origin, resolve
 from pipelines.core.running.batch_model import Outcome
 from pipelines.core.running.runner import Runner
@@ -38,7 +39,9 @@ class AnomalyPipeline:
     results: Sequence[type] = (Anomaly,)
 
     def __init__(self, config: AnomalyConfig, runner: Runner) -> None:
-        self.config, self.runner = config, runner
+        of_fitted = fitted_method(config.fitted) if config.fitted and config.model == AUTO else config.model
+        self.config = config = replace(config, model=method_named(of_fitted))
+        self.runner = runner
         self.fields = fields(config)
         self.folders: Folders = read_folders(config.data.images, config.normal, not config.fitted)
         self.checkpoint, options = self._checkpoint(), config.backbone_options

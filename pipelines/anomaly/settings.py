@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pipelines.anomaly.folders import read_folders
+from pipelines.anomaly.models import METHODS
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.images.samples import Sample, read_samples
+from pipelines.core.model import AUTO, Models
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.submission.schema import Kind
 
@@ -41,13 +43,14 @@ class FitConfig:
 class AnomalyConfig:
     """Settings of anomaly detection."""
 
+    models: ClassVar[Mapping[str, Models]] = {"model": METHODS}
     data: DataConfig
     checkpoint: str
     """The backbone's weights: a timm hub id, a folder, or a .safetensors file (then `backbone` names its network)."""
     normal: Path | None = None
     """Folder of normal images; without it data.images is an MVTec-like tree, of one category or several."""
-    model: str = "patchcore"
-    """`patchcore`, or `padim` where the object always lies in the same place."""
+    model: str = AUTO
+    """The method, or `auto`: that of `fitted`, else patchcore. Any method runs on any backbone."""
     backbone: str | None = None
     """timm's name of the network; without it the one that the checkpoint's config.json names."""
     backbone_options: dict[str, Option] = field(default_factory=dict)

@@ -2,18 +2,19 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from pipelines.caption.models import load_captioner
+from pipelines.caption.models import CAPTIONERS, load_captioner
 from pipelines.caption.models.captioner import Said
 from pipelines.caption.settings import CaptionConfig, fields
 from pipelines.caption.text.style import Style, restyle
 from pipelines.caption.text.translation import translate_distinct
 from pipelines.core.images.samples import Sample
+from pipelines.core.model import choose
 from pipelines.core.networks import checkpoints
 from pipelines.core.networks.fitting import Device, device_of, taken
 from pipelines.core.networks.translate import Translator
@@ -66,7 +67,8 @@ class CaptionPipeline:
         """The ids whose captions max_tokens cut off."""
         settings = {key: getattr(config, key) for key in CAPTIONER_SETTINGS}
         folder = self._folder("captioner", self._checkpoint(device))
-        self.captioner = runner.load(partial(load_captioner, config.model, folder, settings))
+        self.config = replace(config, model=choose(CAPTIONERS, config.model, folder))
+        self.captioner = runner.load(partial(load_captioner, self.config.model, folder, settings))
         self.translator: Translator | None = None
         if config.translate is True or (config.translate == "auto" and not self.captioner.writes_korean):
             to = config.translation
@@ -125,8 +127,8 @@ class CaptionPipeline:
         config = self.config
         if not config.smaller:
             return config.checkpoint
-        precision = self.runner.config.precision
-        choice = taken(config.checkpoint, config.smaller, device or device_of(self.runner), config.model, precision)
+        device, precision = device or device_of(self.runner), self.runner.config.precision
+        choice = taken(config.checkpoint, config.smaller, device, CAPTIONERS, config.model, precision)
         print(choice.reason, file=sys.stderr)
         return choice.checkpoint
 

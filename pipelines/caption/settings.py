@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Literal
+from typing import ClassVar, Literal
 
+from pipelines.caption.models import CAPTIONERS
 from pipelines.caption.text.style import Style
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.images.samples import Sample, read_samples
+from pipelines.core.model import AUTO, Models
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.submission.schema import Kind
 
@@ -38,25 +40,26 @@ class TranslationConfig:
 
 @schema
 class CaptionConfig:
-    """The settings of the caption task."""
+    """The settings of the caption task; what is left open is the captioner's own, which `CAPTIONERS` has."""
 
+    models: ClassVar[Mapping[str, Models]] = {"model": CAPTIONERS}
     data: DataConfig
     checkpoint: str
     """Folder or hub id of the captioner."""
     smaller: list[str] = field(default_factory=list)
     """Checkpoints of the same `model` to take in turn where the one before does not fit into the device's memory."""
-    model: str = "blip"
-    """`blip` (English captions), or `chat`: any chat model that sees pictures and answers the prompt."""
+    model: str = AUTO
+    """The captioner, or `auto`: the one that fits the checkpoint's config.json."""
     prompt: str | None = None
-    """blip: how each caption begins, such as `a photo of`. chat: what is asked. Without it the captioner's own."""
+    """blip: how each caption begins, such as `a photo of`. chat: what is asked."""
     beams: int | None = None
-    """Beams of the search (1 or more). Without it 3 for blip, 1 for chat."""
+    """Beams of the search (1 or more)."""
     min_tokens: int | None = None
-    """Fewest tokens of a caption (1 or more). Without it 5 for blip, 1 for chat."""
+    """Fewest tokens of a caption (1 or more)."""
     max_tokens: int | None = None
-    """Most tokens of a caption (1 or more; blip counts its prompt). Without it 20 for blip, 64 for chat."""
+    """Most tokens of a caption (1 or more; blip counts its prompt)."""
     max_pixels: int | None = None
-    """chat: most pixels of a photo that the model sees (1024 or more); larger ones are reduced. Without it 2^20."""
+    """chat: most pixels of a photo that the model sees (1024 or more); larger ones are reduced."""
     clean: bool = True
     """Whether what is no caption is taken out: chat's markdown, quotes and openers (`이 사진은`), blip's "arafed"."""
     translate: bool | Literal["auto"] = "auto"

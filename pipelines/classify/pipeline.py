@@ -11,14 +11,14 @@ import torch
 
 from pipelines.classify.cache import LabelVectors, cache_path, load_vectors, save_vectors
 from pipelines.classify.labels import SEPARATOR, read_labels
-from pipelines.classify.models import Classified, Classifier, LabelTexts, scale_of
+from pipelines.classify.models import CLASSIFIERS
+from pipelines.classify.models.clip import Classified, Classifier, LabelTexts, scale_of
 from pipelines.classify.settings import ClassifyConfig, fields
 from pipelines.classify.templates import phrases, spelled_out
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
 from pipelines.core.images.samples import Sample
 from pipelines.core.networks import checkpoints
-from pipelines.core.networks.clip import load_clip
 from pipelines.core.running.batch_model import Outcome
 from pipelines.core.running.runner import Runner
 from pipelines.core.submission.schema import Row
@@ -52,7 +52,7 @@ class ClassifyPipeline:
             if path is not None:
                 check_writable(path)
         folder = self._identified("clip", config.checkpoint)
-        self.images, self.texts = load_clip(folder)
+        self.images, self.texts = CLASSIFIERS["clip"].load()(folder)
         self.scale = scale_of(self.images.module)
         self.queries = Queries(self.texts, runner, config.translate, config.translation)
         if self.queries.translates:

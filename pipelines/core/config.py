@@ -4,7 +4,7 @@ import argparse
 import difflib
 import types
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_origin
 
@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from typing_extensions import dataclass_transform
 
 from pipelines.core.errors import ConfigError
+from pipelines.core.model import Models, models_of
 
 Schema = TypeVar("Schema")
 
@@ -162,7 +163,18 @@ def _leaves(kind: type[Any], prefix: str = "") -> Iterator[tuple[str, Any, str]]
         if nested:
             yield from _leaves(nested, f"{prefix}{entry.name}.")
         else:
-            yield f"{prefix}{entry.name}", entry.type, described[entry.name].description or ""
+            said = [described[entry.name].description or "", *_of_models(models_of(kind), entry)]
+            yield f"{prefix}{entry.name}", entry.type, " ".join(said)
+
+
+def _of_models(models: Mapping[str, Models], entry: Field[Any]) -> Iterator[str]:
+    """What the help of a setting says besides: the models that it names, or what each of them has where it is None."""
+    for name, model in models.get(entry.name, {}).items():
+        yield f"{name}: {model.help}."
+    own = {name: model.defaults.get(entry.name) for each in models.values() for name, model in each.items()}
+    usual = [f"{name} {value}" for name, value in own.items() if value not in (None, "")]
+    if usual and entry.default is None:
+        yield f"Without it: {', '.join(usual).rstrip('.')}."
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

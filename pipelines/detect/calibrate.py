@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from pipelines.core.config import schema
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import Sample
+from pipelines.core.networks.checkpoints import resolve
 from pipelines.core.running.runner import Runner
 from pipelines.core.submission.schema import read_schema
 from pipelines.core.submission.truth import joined, read_frame
@@ -26,7 +27,7 @@ from pipelines.core.table import print_table
 from pipelines.detect.boxes.counting import suppress
 from pipelines.detect.boxes.detections import Detections
 from pipelines.detect.evaluate import Counts, to_counts
-from pipelines.detect.pipeline import DetectPipeline
+from pipelines.detect.pipeline import DetectPipeline, settled
 from pipelines.detect.settings import DetectConfig, samples
 
 HIGHEST, STEP = 0.95, 0.01  # of the score thresholds that are tried
@@ -143,10 +144,10 @@ def calibrate(config: DetectConfig, settings: DetectCalibration) -> Calibrated:
     plot = settings.plot or settings.settings_out.with_suffix(".png")
     for path in (settings.settings_out, plot):
         check_writable(path)
-    default = Setting(config.box_threshold, config.nms_iou)
     tried = [round(float(value), 2) for value in np.arange(settings.lowest, HIGHEST + STEP / 2, STEP)]
-    thresholds, ious = sorted({*tried, default.box_threshold}), sorted({*IOUS, default.nms_iou})
     photos, truth = _labelled(config, settings.truth)
+    default = Setting(settled(config, resolve(config.checkpoint))[1], config.nms_iou)
+    thresholds, ious = sorted({*tried, default.box_threshold}), sorted({*IOUS, default.nms_iou})
     low = replace(config, box_threshold=thresholds[0], boxes=None, save_images=None)
     pipeline = DetectPipeline(low, Runner(config.runner))
     sources = read_schema(config.data, pipeline.fields).sources

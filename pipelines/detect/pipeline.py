@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from pipelines.core.errors import InputError
 from pipelines.core.extras import Extras
 from pipelines.core.images.samples import Sample
+from pipelines.core.model import choose
 from pipelines.core.networks import checkpoints
 from pipelines.core.networks.translate import Translator
 from pipelines.core.running.batch_model import Outcome
@@ -20,12 +22,18 @@ from pipelines.detect.boxes.counting import count, suppress
 from pipelines.detect.boxes.detections import Detections, Query
 from pipelines.detect.boxes.drawing import draw
 from pipelines.detect.boxes.files import BoxFile
-from pipelines.detect.models import load_detector
+from pipelines.detect.models import DETECTORS, load_detector
 from pipelines.detect.prompts import English, to_english
 from pipelines.detect.settings import DetectConfig, column_prompts, fields, run_prompts, unusable
 
 PROMPTS_SHOWN = 20
 MAX_TOKENS = 32  # of a prompt's translation: a phrase, and no essay
+
+
+def settled(config: DetectConfig, folder: Path) -> tuple[str, float]:
+    """The detector's name and the score that a box has to exceed, where left open by its checkpoint's `folder`."""
+    name = choose(DETECTORS, config.model, folder)
+    return name, DETECTORS[name].own("box_threshold", config.box_threshold)
 
 
 class DetectPipeline:
@@ -54,7 +62,9 @@ class DetectPipeline:
             self._english_of(prompt)
         self._announce()
         folder = self._folder("detector", config.checkpoint)
-        self.detector = runner.load(partial(load_detector, config.model, folder, threshold=config.box_threshold))
+        model, self.threshold = settled(config, folder)
+        self.config = replace(config, model=model, box_threshold=self.threshold)
+        self.detector = runner.load(partial(load_detector, model, folder, threshold=self.threshold))
         self.classes = tuple(dict.fromkeys(self.english[prompt].text for prompt in prompts))
         self.detector.check(self.classes)
         several = len(self.fields) > 1
@@ -73,7 +83,7 @@ class DetectPipeline:
                 yield outcome
                 continue
             objects = suppress(outcome.result, self.config.nms_iou, self.config.nms_across_classes)
-            if objects.full_above > self.config.box_threshold:
+            if objects.full_above > self.threshold:
                 self.saturated.append(outcome.item.id)
             if boxes is not None:
                 boxes.add(query, objects)
@@ -102,7 +112,7 @@ class DetectPipeline:
         return {
             "models": self.models,
             "prompts": {prompt: {"english": it.text, "source": it.source} for prompt, it in self.english.items()},
-            "box_threshold": self.config.box_threshold,
+            "box_threshold": self.threshold,
             "nms_iou": self.config.nms_iou,
             "saturated": self.saturated,
         }

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import Sample, read_samples
+from pipelines.core.model import AUTO, Models
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.submission.schema import Kind
 from pipelines.core.words.lexicon import Lexicon, clean, read_lexicon
 from pipelines.core.words.naming import name
+from pipelines.detect.models import DETECTORS
 from pipelines.detect.prompts import to_english
 
 BOX_FILES = (".csv", ".json")
@@ -30,14 +33,14 @@ class TranslationConfig:
 
 @schema
 class DetectConfig:
-    """The settings of the detect task."""
+    """The settings of the detect task; what is left open is the detector's own, which `DETECTORS` has."""
 
+    models: ClassVar[Mapping[str, Models]] = {"model": DETECTORS}
     data: DataConfig
     checkpoint: str
     """Folder or hub id of the detector."""
-    model: str = "grounding-dino"
-    """`grounding-dino` (any words; also MM-Grounding-DINO and LLMDet), or `yolo` (ultralytics; the classes that it was
-    trained on)."""
+    model: str = AUTO
+    """The detector, or `auto`: the one that fits the checkpoint's config.json."""
     prompts: str | list[str] | None = None
     """What to count, in Korean or English, as a word, phrase or question that names one thing: one prompt (column
     `count`), or several (a column each). 배(pear) asks for the pear of what 배 may mean."""
@@ -46,7 +49,7 @@ class DetectConfig:
     lexicon: Path | None = None
     """CSV of your own words (korean,english and, where wanted, synonyms with | between them), which win over ours."""
     translation: TranslationConfig = TranslationConfig()
-    box_threshold: float = 0.3
+    box_threshold: float | None = None
     """Score (0 to 1) that a box has to exceed to be counted; it belongs to a model and a set of prompts."""
     nms_iou: float = 0.5
     """Of two boxes of a class that overlap by more than this (intersection over union, 0 to 1) the better one stays."""
@@ -60,7 +63,7 @@ class DetectConfig:
 
     def __post_init__(self) -> None:
         for key, value in (("box_threshold", self.box_threshold), ("nms_iou", self.nms_iou)):
-            if not 0 <= value <= 1:
+            if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{key} is 0 to 1, not {value}")
         if self.boxes is not None and self.boxes.suffix.lower() not in BOX_FILES:
             raise ValueError(f"boxes is a file that ends in {' or '.join(BOX_FILES)}, not {self.boxes}")

@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 
-from pipelines.core.doctor import Finding, ahead, check_inputs, check_submission
+from pipelines.core.doctor import Finding, ahead, check_inputs, check_models, check_submission
 from pipelines.core.errors import ConfigError, InputError, SuiteError
 from pipelines.core.images.samples import read_samples
+from pipelines.core.model import models_of
+from pipelines.core.networks.catalogue import model_of
 from pipelines.core.networks.fitting import device_of
 from pipelines.core.running.cards import CardFacts
 from pipelines.core.running.device import choose, note_said
@@ -44,6 +46,7 @@ def examine_inputs(task: Task, config: Any) -> list[Finding]:  # noqa: ANN401 - 
     broken = any(finding.severity == "error" for finding in findings)
     if refused and not (broken and refused == said) and Finding("error", refused) not in findings:
         findings.append(Finding("error", refused))
+    findings += check_models(config)
     of_device = examine_device(config.runner)
     if not any(finding.severity == "error" for finding in of_device):
         of_device += ahead.warnings(config, device_of(Runner(config.runner)), ahead.here())
@@ -99,11 +102,13 @@ def estimate(task: Task, config: Any, images: int, device: str) -> str | None:  
     with suppress(InputError):  # a damaged history spoils no run
         if (data := task.data(config)) is not None:
             rows = read_history(data.output.parent)
+    models = models_of(config).get("model")
+    model = model_of(config.checkpoint, models, config.model) if models else None
     for row in reversed(rows):
         record = _record_of(row) if (row["task"], row["device"]) == (task.name, device) else None
-        if record is None or any(
-            record["settings"].get(key) != getattr(config, key, None) for key in ("model", "checkpoint")
-        ):
+        if record is None or record["settings"].get("checkpoint") != getattr(config, "checkpoint", None):
+            continue
+        if model is not None and record["settings"].get("model") != model:
             continue
         if record.get("missing") or any(stage.get("resumed") for stage in record["stages"]):
             continue  # it did not see all images itself

@@ -62,12 +62,12 @@ def run_task(task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop 
         pipeline = task.pipeline(config, runner)
         schema = read_schema(config.data, pipeline.fields)
         setup = time.perf_counter() - started
-        runner.journal = work.journal(run_key(task.name, config, pipeline, samples), pipeline.results, fresh)
+        runner.journal = work.journal(run_key(task.name, pipeline, samples), pipeline.results, fresh)
         _report_journal(runner.journal)
         with stop.on_signals(), closing(runner.journal):
             written = write_submission(output, schema, pipeline, _releasing(pipeline(samples), len(samples), work))
         seconds = {"setup": round(setup, 3), "total": round(time.perf_counter() - started, 3)}
-        record = _record(task.name, config, runner, pipeline, written, len(samples), seconds)
+        record = _record(task.name, runner, pipeline, written, len(samples), seconds)
         write_record(output.with_suffix(".json"), record)
         if not written.missing:
             work.clear()
@@ -78,11 +78,11 @@ def run_task(task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop 
 
 
 def _record(
-    name: str, config: TaskConfig, runner: Runner, pipeline: Pipeline[Any], written: Written, images: int,
+    name: str, runner: Runner, pipeline: Pipeline[Any], written: Written, images: int,
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:  # fmt: skip
     """What is kept of a run beside its submission, as JSON."""
-    output = config.data.output
+    output = pipeline.config.data.output
     return {
         "task": name,
         "submission": str(output),
@@ -99,14 +99,14 @@ def _record(
         ],
         "device": runner.device_name,
         "versions": _versions(),
-        "settings": asdict(config),  # type: ignore[call-overload]
+        "settings": asdict(pipeline.config),
         "run": pipeline.record(),
     }
 
 
-def run_key(name: str, config: TaskConfig, pipeline: Pipeline[Any], samples: Sequence[Sample]) -> dict[str, Any]:
+def run_key(name: str, pipeline: Pipeline[Any], samples: Sequence[Sample]) -> dict[str, Any]:
     """What has to be the same for the results of one run to be those of another: settings, models, images, versions."""
-    settings: dict[str, Any] = asdict(config)  # type: ignore[call-overload]
+    settings: dict[str, Any] = asdict(pipeline.config)
     del settings["data"]["output"]
     for changes_nothing in ("progress", "workers", "deadline"):
         del settings["runner"][changes_nothing]

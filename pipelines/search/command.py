@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.core.config import add_flags, given_flags, load_config
+from pipelines.core.errors import ConfigError
 from pipelines.core.table import print_table
 from pipelines.core.task import Note
 from pipelines.search.settings import SearchConfig
@@ -90,12 +91,15 @@ def _index(folder: Path, config: SearchConfig, fresh: bool) -> int:
 
 
 def _query(arguments: argparse.Namespace, config: SearchConfig) -> int:
+    from pipelines.core.doctor import check_models
     from pipelines.search.query import asking
     from pipelines.search.query.cutoff import say_fit
     from pipelines.search.query.rerank import say_reranked
     from pipelines.search.rank import say_translated
     from pipelines.search.where.filters import spelled_out
 
+    for wrong in check_models(config):
+        raise ConfigError(wrong.message)
     album = asking.find_album(config)
     search = asking.Asking(album, config)
     asked = search.take_apart(arguments.words)

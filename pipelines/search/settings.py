@@ -1,12 +1,14 @@
 """The settings of photo search: one class for indexing, asking and ranking."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pipelines.core.config import TranslationConfig, schema
+from pipelines.core.model import Models
 from pipelines.core.running.settings import RunnerConfig
+from pipelines.search.models import RERANKERS
 
 
 @schema
@@ -43,6 +45,7 @@ class EnrichConfig:
 class SearchConfig:
     """The settings of photo search."""
 
+    models: ClassVar[Mapping[str, Models]] = {"rerank": RERANKERS}
     checkpoint: str
     """Folder or hub id of a CLIP, SigLIP or SigLIP 2 model."""
     translate: bool | Literal["auto"] = "auto"
@@ -63,7 +66,7 @@ class SearchConfig:
     cutoff_model: str | None = None
     """Fingerprint of the checkpoint that the cutoff belongs to; an album of another one is asked without it."""
     rerank: str | None = None
-    """Puts what words found in the order of a second judge: `itm` (BLIP's matching head), `clip` (a larger CLIP)."""
+    """Puts what words found in the order of a second judge."""
     rerank_checkpoint: str | None = None
     """Folder or hub id of the judge: a BlipForImageTextRetrieval for itm, a CLIP, SigLIP or SigLIP 2 for clip."""
     rerank_first: int = 1000

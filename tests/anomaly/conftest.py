@@ -4,22 +4,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import timm
-import torch
-from timm.models import save_for_hf
 
 from pipelines.anomaly.models.features.backbone import Backbone, load_backbone
+from tests.anomaly import tiny
 
 SIDE = 64
 
 
 @pytest.fixture(scope="session")
 def backbone_folder(tmp_path_factory) -> Path:
-    """timm's smallest ResNet with random weights, as the hub has such folders."""
-    folder = tmp_path_factory.mktemp("backbone")
-    torch.manual_seed(7)
-    save_for_hf(timm.create_model("test_resnet", num_classes=5), folder, safe_serialization=True)
-    return folder
+    return tiny.resnet(tmp_path_factory.mktemp("backbone"))
 
 
 @pytest.fixture(scope="session")

@@ -172,6 +172,9 @@ def test_a_saved_model_scores_the_same_without_normal_images(settings, tree, tmp
         shutil.copytree(tree / category / "test", root / category / "test")
     run(settings(model=model, fitted=str(folder), data__images=str(root)))
     assert config.data.output.read_bytes() == first
+    auto = settings(fitted=str(folder), data__images=str(root))
+    run(auto)
+    assert auto.data.output.read_bytes() == first and record(auto)["settings"]["model"] == model
     with pytest.raises(CheckpointError, match="was fitted with"):
         run(settings(model=model, fitted=str(folder), strides=[8]))
 
@@ -308,7 +311,6 @@ def test_thresholds_that_cannot_be_are_refused_before_the_work(settings, changes
         ({"fit__most": 0}, "at least 1"),
         ({"fitted": "a", "normal": "b"}, "fitted stands for a model that is fitted already"),
         ({"neighbours": 3}, "unknown setting `neighbours`; did you mean `fit.neighbours`"),
-        ({"model": "patchcor"}, "expected a model among patchcore, padim, found 'patchcor'"),
     ],
 )
 def test_settings_are_checked(settings, changes, message):
@@ -335,7 +337,7 @@ def test_flags_reach_every_setting(settings):
 
 @pytest.mark.parametrize("name", ["configs/anomaly.yaml", "configs/mini/anomaly.yaml"])
 def test_bundled_settings_are_valid(name):
-    assert load_config(ROOT / name, AnomalyConfig).model == "patchcore"
+    assert load_config(ROOT / name, AnomalyConfig).model == "auto"
 
 
 @pytest.mark.skipif(not (COOKIE.is_dir() and MOBILENET.is_file()), reason=f"no real inspection set in {SHARED}")

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.skipif(not (BUNDLED / "model.safetensors").exists(), re
 
 def test_both_sides_write_the_same_captions_of_the_same_length():
     samples = [Sample(path.name, path) for path in PHOTOS]
-    captioner = caption.BlipCaptioner(BUNDLED, beams=3, min_tokens=caption.TOKENS, max_tokens=caption.TOKENS)
+    settings = {"beams": 3, "min_tokens": caption.TOKENS, "max_tokens": caption.TOKENS}
+    captioner = caption.load_captioner("blip", BUNDLED, settings)
     ours = caption.Ours(captioner, 2, "fp32")
     plain = caption.Plain(BUNDLED, "cpu", torch.float32)
     assert ours.captions(samples) == plain.captions(PHOTOS, 1, 3) == plain.captions(PHOTOS, 4, 3)

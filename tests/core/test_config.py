@@ -2,11 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from pipelines.core.config import DataConfig, add_flags, given_flags, load_config, schema
 from pipelines.core.errors import ConfigError
+from pipelines.core.model import Model
 from pipelines.core.running.settings import RunnerConfig
 
 
@@ -116,3 +118,32 @@ def test_settings_do_not_change(tmp_path):
     config = load_config(written(tmp_path, GOOD), Outer)
     with pytest.raises(AttributeError):
         config.checkpoint = "b"
+
+
+@schema
+class Chosen:
+    models: ClassVar = {
+        "model": {
+            "quick": Model(lambda: object, "the quick one", frozenset({"fp32"}), defaults={"beams": 1, "prompt": ""}),
+            "good": Model(lambda: object, "the good one", frozenset({"fp32"}), defaults={"beams": 3, "clean": True}),
+        }
+    }
+    model: str = "auto"
+    """What runs."""
+    beams: int | None = None
+    """Beams."""
+    prompt: str | None = None
+    """Words."""
+    clean: bool = True
+    """Whether."""
+
+
+def test_help_lists_the_models_and_what_each_has_where_a_setting_is_left_open():
+    parser = argparse.ArgumentParser()
+    add_flags(parser, Chosen)
+    said = {action.dest.removeprefix("setting:"): action.help for action in parser._actions}
+    assert said["model"] == "What runs. quick: the quick one. good: the good one."
+    assert said["beams"] == "Beams. Without it: quick 1, good 3."
+    assert (said["prompt"], said["clean"]) == ("Words.", "Whether.")
+    with pytest.raises(ConfigError, match="unknown setting `models`"):
+        load_config(None, Chosen, {"models": {}})

@@ -170,6 +170,16 @@ def test_the_settings_that_made_the_truth_are_found(config, tmp_path, capsys):
     assert "counts better than the default" in capsys.readouterr().out
 
 
+def test_a_threshold_left_open_is_the_detectors_own(config, tmp_path):
+    open_ = DetectConfig(**{**vars(config), "box_threshold": None})
+    truth = truth_of(tmp_path / "truth.csv", counts_of(config), PROMPTS)
+    out = tmp_path / "found.yaml"
+    found = calibrate(open_, DetectCalibration(truth=truth, folds=3, settings_out=out))
+    assert found.default == Setting(0.3, 0.5)
+    written = load_config(out, DetectConfig)
+    assert (written.model, written.box_threshold) == ("auto", found.kept.box_threshold)
+
+
 def test_the_default_stays_where_it_is_best(config, tmp_path, capsys):
     truth = truth_of(tmp_path / "truth.csv", counts_of(config), PROMPTS)
     settings = DetectCalibration(truth=truth, folds=2, settings_out=tmp_path / "found.yaml", plot=tmp_path / "a.png")

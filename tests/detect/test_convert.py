@@ -9,7 +9,7 @@ from pipelines.core.running.settings import RunnerConfig
 from pipelines.detect.boxes.detections import Query
 from pipelines.detect.convert import convert, main
 from pipelines.detect.models.yolo import Yolo
-from tests.detect.conftest import random_yolo
+from tests.detect.tiny import random_yolo
 
 
 class Bomb:

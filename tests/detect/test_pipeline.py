@@ -9,12 +9,14 @@ from PIL import Image
 from pipelines.core.config import DataConfig, load_config
 from pipelines.core.errors import ConfigError, InputError, SubmissionError
 from pipelines.core.images.samples import Sample
+from pipelines.core.model import choose
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.submission.schema import read_schema
 from pipelines.core.submission.writing import write_submission
 from pipelines.detect.boxes.counting import suppress
 from pipelines.detect.evaluate import aligned, scores
+from pipelines.detect.models import DETECTORS
 from pipelines.detect.pipeline import DetectPipeline
 from pipelines.detect.settings import DetectConfig, TranslationConfig, samples
 from tests import tiny
@@ -152,6 +154,17 @@ def test_closed_classes(make, yolo_folder):
     assert sum(pipeline.rows(outcome.item, outcome.result)[0]["개"] for outcome in pipeline(found)) > 0
     with pytest.raises(InputError, match="dog, cat, traffic light"):
         make(prompts=["zebra"], checkpoint=str(yolo_folder), model="yolo")
+
+
+@pytest.mark.parametrize("folder", ["dino_folder", "yolo_folder"])
+def test_what_is_left_open_is_the_checkpoints_own(make, request, folder):
+    """So that a run is gone on with whose settings said it, as those before `auto` did."""
+    folder = request.getfixturevalue(folder)
+    pipeline, _ = make(prompts=["개"], checkpoint=str(folder), box_threshold=None)
+    name = choose(DETECTORS, "auto", folder)
+    told, _ = make(prompts=["개"], checkpoint=str(folder), model=name, box_threshold=0.3)
+    assert pipeline.config == told.config
+    assert pipeline.record()["box_threshold"] == pipeline.detector.threshold == 0.3
 
 
 # --- what is written

@@ -29,8 +29,8 @@ def words(facts: Facts, place: Path) -> list[list[str]]:
     own = place / name.replace("/", "--")
     output = ["--output", f"{own}.csv", *COMMON]
     if facts.task == "caption":
-        model = ["--model", "blip" if facts.model_type == "blip" else "chat", "--checkpoint", name]
-        return [["caption", *model, *photos, "--max-tokens", "8", "--translation.max-tokens", "8", *output]]
+        short = ["--max-tokens", "8", "--translation.max-tokens", "8"]
+        return [["caption", "--checkpoint", name, *photos, *short, *output]]
     if facts.task == "translation":
         pair = next((pair for kind, pair in LANGUAGES.items() if kind in name), ["eng_Latn", "kor_Hang"])
         to = ["--translation.checkpoint", name, "--translation.source", pair[0], "--translation.target", pair[1]]

@@ -53,6 +53,26 @@ def test_a_submission_is_checked_besides(capsys, tmp_path, task):
         ("anomaly", ["--images", "samples/anomaly", "--normal", "nowhere"], "expected a folder of images at nowhere"),
         ("caption", ["--images", "nowhere"], "expected a folder of images at nowhere"),
         ("caption", ["--device", "cuda:99"], "expected a device that this machine has"),
+        ("detect", ["--model", "nobody"], "expected as `model` one of auto, grounding-dino (grounding-dino, mm-"),
+        ("detect", ["--model", "yolo"], "(ultralytics), found mini/weights/grounding-dino, which is one of grounding-"),
+        (
+            "detect",
+            ["--checkpoint", "mini/weights/nllb"],
+            "found m2m_100; name another checkpoint, or insist with --mod",
+        ),
+        (
+            "detect",
+            ["--checkpoint", "IDEA-Research/grounding-dino-tiny", "--model", "yolo"],
+            "which is one of grounding",
+        ),
+        ("caption", ["--model", "nobody"], "expected as `model` one of auto, blip (blip), "),
+        (
+            "caption",
+            ["--model", "chat"],
+            "found mini/weights/blip, which is one of blip; name another `model` or check",
+        ),
+        ("caption", ["--checkpoint", "Qwen/Qwen3-VL-4B-Instruct", "--model", "blip"], "which is one of chat"),
+        ("anomaly", ["--model", "patchcor"], "expected as `model` one of auto, patchcore, padim"),
         ("caption", ["--sample-submission", "samples/detect/sample_submission.csv"], "columns that this task can fill"),
     ],
 )
@@ -135,7 +155,7 @@ def test_the_time_is_estimated_from_the_last_whole_run_of_the_model(tmp_path):
         "finished": "2026-01-31T13:05:09+00:00", "submission": str(output), "rows": 100, "blanks": [], "missing": 0,
         "seconds": {"total": 60.0, "setup": 10.0}, "device": "T4", "run": {}, "content_hash": content_hash(output),
         "images": 100, "stages": [{"resumed": 0}],
-        "settings": {"model": config.model, "checkpoint": config.checkpoint},
+        "settings": {"model": "blip", "checkpoint": config.checkpoint},
     }  # fmt: skip
     output.with_suffix(".json").write_text(json.dumps(record))
     assert estimate(TASKS["caption"], config, 2000, "T4") is None

@@ -66,8 +66,9 @@ class Pipeline:
     fields = {"count": "count"}  # noqa: RUF012 - as plain as the pipelines' own
     results = (Found,)
 
-    def __init__(self, model, runner):
+    def __init__(self, model, config, runner):
         self.model, self.runner = model, runner
+        self.config = replace(config, kind="counts") if config.kind == "auto" else config
 
     def __call__(self, samples):
         yield from self.runner.run(self.model, samples, "count")
@@ -86,6 +87,8 @@ class Pipeline:
 class Config:
     data: DataConfig
     runner: RunnerConfig
+    kind: str = "counts"
+    """What `auto` stands for is known to the pipeline alone."""
 
 
 @pytest.fixture
@@ -115,7 +118,7 @@ def run(config: Config, meanwhile=lambda seen: None, **settings) -> Counts:
     task = replace(
         TASKS["detect"],
         config=Config,
-        pipeline=lambda config, runner: Pipeline(model, runner),
+        pipeline=lambda config, runner: Pipeline(model, config, runner),
         samples=lambda config: read_samples(config.data),
         fields=lambda config: Pipeline.fields,
     )
@@ -146,6 +149,15 @@ def test_a_killed_run_goes_on_where_it_was(config, capsys):
     assert counts(config) == TRUTH
     assert "going on from an earlier run" in capsys.readouterr().err
     assert len(run(config).seen) == PICTURES  # what is complete is not gone on with
+
+
+def test_a_run_goes_on_where_its_settings_come_to_the_same(config, capsys):
+    with pytest.raises(Killed):
+        run(config, at(20, kill))
+    assert len(run(replace(config, kind="auto")).seen) == PICTURES - 16
+    assert "going on from an earlier run" in capsys.readouterr().err
+    record = json.loads(config.data.output.with_suffix(".json").read_text())
+    assert record["settings"]["kind"] == "counts"
 
 
 def changed_picture(config):

@@ -2,21 +2,23 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
 from pipelines.anomaly.methods import PatchScores
 from pipelines.anomaly.models.features.backbone import Backbone
-from pipelines.anomaly.settings import FitConfig
 from pipelines.core.errors import InputError
+
+if TYPE_CHECKING:
+    from pipelines.anomaly.settings import FitConfig
 
 
 class Padim:
     """Learns mean and covariance of each place's features; for pictures that show the object in the same place."""
 
-    def __init__(self, settings: FitConfig, backbone: Backbone) -> None:
+    def __init__(self, settings: "FitConfig", backbone: Backbone) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they are about anomalib's other models, which importing one loads
             from anomalib.models.image.padim.torch_model import PadimModel

@@ -24,19 +24,11 @@ class BlipCaptioner:
     dtypes = frozenset({torch.float32, torch.float16})
     near_dtypes = frozenset({torch.bfloat16})  # where two words are about as likely it changes captions
 
-    def __init__(
-        self,
-        folder: Path,
-        prompt: str = "",
-        beams: int = 3,
-        min_tokens: int = 5,
-        max_tokens: int = 20,
-        clean: bool = True,
-    ) -> None:
+    def __init__(self, folder: Path, *, prompt: str, beams: int, min_tokens: int, max_tokens: int, clean: bool) -> None:
         """Loads a checkpoint folder of BlipForConditionalGeneration.
 
-        A caption begins with `prompt`, such as "a photo of". Tokens are counted as LAVIS counts them, whose defaults
-        these are: the start token, the prompt and the end token are among them. `clean` takes out BLIP's "arafed".
+        A caption begins with `prompt`, such as "a photo of". Tokens are counted as LAVIS counts them: the start token,
+        the prompt and the end token are among them. `clean` takes out BLIP's "arafed".
         Raises CheckpointError for a folder that does not fit, ConfigError for a prompt or min_tokens beyond max_tokens.
         """
         check_order(min_tokens, max_tokens)

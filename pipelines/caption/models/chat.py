@@ -25,9 +25,6 @@ from pipelines.core.images.samples import Sample
 from pipelines.core.networks.pretrained import load_network, load_processor
 from pipelines.core.running.batch_model import Batch
 
-MOST_PIXELS = 2**20
-"""Of a photo that a chat model sees: it makes some 1,000 to 1,300 tokens of as many."""
-
 
 class ChatCaptioner:
     """Captions by a chat model that sees pictures, in the language that the prompt asks for."""
@@ -37,12 +34,13 @@ class ChatCaptioner:
     def __init__(
         self,
         folder: Path,
-        prompt: str = "이 사진을 한국어 한 문장으로 설명해 주세요.",
-        beams: int = 1,
-        min_tokens: int = 1,
-        max_tokens: int = 64,
-        max_pixels: int = MOST_PIXELS,
-        clean: bool = True,
+        *,
+        prompt: str,
+        beams: int,
+        min_tokens: int,
+        max_tokens: int,
+        max_pixels: int,
+        clean: bool,
     ) -> None:
         """Loads a checkpoint folder of an AutoModelForImageTextToText with its processor and chat template.
 

@@ -2,6 +2,7 @@
 
 from pipelines.core.doctor.findings import Finding
 from pipelines.core.doctor.inputs import check_inputs
+from pipelines.core.doctor.models import check_models
 from pipelines.core.doctor.submission import check_submission
 
-__all__ = ["Finding", "check_inputs", "check_submission"]
+__all__ = ["Finding", "check_inputs", "check_models", "check_submission"]

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core.doctor import Finding
-from pipelines.core.networks.catalogue import Catalogue, Dtype, Entry, catalogue, gb
-from pipelines.core.networks.fitting import Device, dtype_on, taken
+from pipelines.core.model import Dtype, Model, models_of
+from pipelines.core.networks.catalogue import Catalogue, Entry, catalogue, gb, model_of
+from pipelines.core.networks.fitting import Choice, Device, dtype_on, taken
+from pipelines.core.networks.models import SHARED
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,11 @@ def named(config: Any, device: Device, known: Catalogue) -> list[Named]:  # noqa
     for key, checkpoint in checkpoints_of(config):
         entry = known.find(checkpoint)
         if key == "checkpoint" and getattr(config, "smaller", None):
-            entry = known.find(_choice(config, device)[0])
+            entry = known.find(_choice(config, device).checkpoint)
         if entry is None or (key.startswith("translation.") and not _translates(config, known)):
             continue
-        found.append(Named(key, entry, dtype_on(device, entry.model, entry.dtype, config.runner.precision)))
+        model = _known_models(config).get(entry.model)
+        found.append(Named(key, entry, dtype_on(device, model, entry.dtype, config.runner.precision)))
     return found
 
 
@@ -103,23 +106,31 @@ def cached(name: str, cache: Path) -> bool:
 
 
 def _translates(config: Any, known: Catalogue) -> bool:  # noqa: ANN401 - a task's settings class
-    """Whether a translator may be needed: not for chat models, nor for those whose languages have Korean."""
+    """Whether a translator may be needed: not for models that write Korean, nor for those whose languages have it."""
     asked = getattr(config, "translate", "auto")
     if asked != "auto":
         return bool(asked)
     main = known.find(config.checkpoint)
-    reads_korean = main is not None and bool({"ko", "multilingual"} & set(main.languages))
-    return getattr(config, "model", None) != "chat" and not reads_korean
+    if main is not None and {"ko", "multilingual"} & set(main.languages):
+        return False
+    models = models_of(config).get("model", {})
+    writer = models.get(model_of(config.checkpoint, models, config.model, known) or "") if models else None
+    return writer is None or not writer.writes_korean
 
 
-def _choice(config: Any, device: Device) -> tuple[str, str | None]:  # noqa: ANN401 - the settings of captions
-    choice = taken(config.checkpoint, config.smaller, device, config.model, config.runner.precision)
-    return choice.checkpoint, choice.reason
+def _known_models(config: Any) -> dict[str, Model[Any]]:  # noqa: ANN401 - a task's settings class
+    """The models of the catalogue's names, as far as these settings have to do with them."""
+    return {name: model for models in (SHARED, *models_of(config).values()) for name, model in models.items()}
+
+
+def _choice(config: Any, device: Device) -> Choice:  # noqa: ANN401 - the settings of captions
+    models, precision = models_of(config)["model"], config.runner.precision
+    return taken(config.checkpoint, config.smaller, device, models, config.model, precision)
 
 
 def _reason(config: Any, device: Device) -> str | None:  # noqa: ANN401 - a task's settings class
     """Why one of several checkpoints is taken; None where there is no choice."""
-    return _choice(config, device)[1] if getattr(config, "smaller", None) else None
+    return _choice(config, device).reason if getattr(config, "smaller", None) else None
 
 
 def _download(entry: Entry, machine: Here) -> str:

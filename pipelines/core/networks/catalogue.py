@@ -2,22 +2,23 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, get_args
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from pipelines.core.config import schema
-from pipelines.core.errors import ConfigError
+from pipelines.core.errors import CheckpointError, ConfigError
+from pipelines.core.model import AUTO, Dtype, Models, fitting, method_of, read_config
 
 PATH = Path(__file__).with_suffix(".yaml")
 MB = 1_000_000
 
 TaskName = Literal["caption", "translation", "detect", "search", "classify", "rerank", "anomaly"]
 TASKS: tuple[TaskName, ...] = get_args(TaskName)
-Dtype: TypeAlias = Literal["fp32", "fp16", "bf16"]
 BYTES: Mapping[Dtype, int] = {"fp32": 4, "fp16": 2, "bf16": 2}
 """Of a number in each dtype."""
 MARGIN = 1.2
@@ -48,7 +49,7 @@ class Entry:
     tasks: list[TaskName]
     """What it is used for: one or more."""
     model: str
-    """The name in the task's dict of models, or (of translators) the architecture."""
+    """The name in the task's dict of models, or (of translators and CLIPs) in core's own."""
     licence: str
     """As SPDX has it."""
     licence_source: str
@@ -111,6 +112,24 @@ class Catalogue:
         """The entry of a hub id, with or without @revision; None for a folder or another id."""
         name = checkpoint.partition("@")[0]
         return next((entry for entry in self.entries if entry.id == name), None)
+
+
+def model_of(checkpoint: str, models: Models, name: str = AUTO, known: Catalogue | None = None) -> str | None:
+    """The name of the model that will run a checkpoint, as far as it can be told without loading or fetching it.
+
+    That is `name`, or for `auto` what fits: of a folder by its config.json, of a hub id by the catalogue.
+    """
+    if name != AUTO:
+        return name
+    if (method := method_of(models)) is not None:
+        return method
+    folder = Path(checkpoint).expanduser()
+    if folder.is_dir():
+        with suppress(CheckpointError):
+            return fitting(models, read_config(folder))
+        return None
+    entry = (known or catalogue()).find(checkpoint)
+    return None if entry is None else entry.model
 
 
 def memory(parameters: int, dtype: Dtype) -> int:

@@ -9,26 +9,13 @@ from typing import Any, Literal, TypeAlias, cast
 
 import torch
 
-from pipelines.core.networks.catalogue import BYTES, Dtype, catalogue, gb, memory
+from pipelines.core.model import Dtype, Model, Models
+from pipelines.core.networks.catalogue import BYTES, catalogue, gb, memory, model_of
 from pipelines.core.running.cards import memory_bytes
 from pipelines.core.running.runner import Runner
 
 Precision: TypeAlias = Literal["auto", "fp32", "fp16", "bf16"]
 
-RUNS_IN: Mapping[str, frozenset[Dtype]] = {
-    "blip": frozenset({"fp32", "fp16"}),
-    "chat": frozenset({"fp32", "bf16"}),
-    "m2m_100": frozenset({"fp32", "fp16", "bf16"}),
-    "marian": frozenset({"fp32", "fp16", "bf16"}),
-    "grounding-dino": frozenset({"fp32", "fp16"}),
-    "clip": frozenset({"fp32", "fp16"}),
-    "itm": frozenset({"fp32", "fp16"}),
-    "patchcore": frozenset({"fp32", "fp16"}),
-}
-"""What the classes of models run in, as their `dtypes` say; kept here so that no model library has to be imported.
-A chat model runs in the dtype of its weights besides."""
-NEAR: Mapping[str, frozenset[Dtype]] = {"blip": frozenset({"bf16"}), "clip": frozenset({"bf16"})}
-"""What they run in besides where it is asked for: their `near_dtypes`."""
 STORED_AS: Mapping[str, Dtype] = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 """Dtypes as safetensors call them."""
 MAX_HEADER_BYTES = 100_000_000  # what the safetensors library allows
@@ -65,13 +52,13 @@ class Choice:
     """One line on why; None where there was nothing to choose."""
 
 
-def dtype_on(device: Device, model: str, stored: Dtype, precision: Precision = "auto") -> Dtype:
-    """The dtype that a class of models runs in, as the Runner decides it: on CUDA fp16, or bf16 where only that is safe
-    and the card has it; on the CPU bf16 where both allow it; else fp32."""
-    runs = set(RUNS_IN.get(model, frozenset())) | ({stored} if model == "chat" else set())
+def dtype_on(device: Device, model: Model[Any] | None, stored: Dtype, precision: Precision = "auto") -> Dtype:
+    """The dtype that a model runs in, as the Runner decides it: on CUDA fp16, or bf16 where only that is safe and the
+    card has it; on the CPU bf16 where both allow it; else fp32, as what nothing is known of."""
+    runs = set() if model is None else set(model.dtypes) | ({stored} if model.as_stored else set())
     wanted: Dtype
     if precision != "auto":
-        wanted, runs = precision, runs | NEAR.get(model, frozenset())
+        wanted, runs = precision, runs | (model.near_dtypes if model else set())
     elif device.cuda and "fp16" in runs:
         wanted = "fp16"
     else:
@@ -88,14 +75,14 @@ def device_of(runner: Runner) -> Device:
     return Device(runner.device_name, cuda, left, bf16)
 
 
-def choose(candidates: Sequence[tuple[str, Weights | None]], device: Device, model: str = "chat",
+def choose(candidates: Sequence[tuple[str, Weights | None, Model[Any] | None]], device: Device,
            precision: Precision = "auto") -> Choice:  # fmt: skip
     """The first of the candidates (checkpoint, what is known of it) that fits into the device's memory, else the last.
 
     A candidate of which nothing is known is taken to fit.
     """
     passed: list[str] = []
-    for checkpoint, weights in candidates:
+    for checkpoint, weights, model in candidates:
         if weights is None:
             return Choice(checkpoint, _because(checkpoint, passed, "its size is not known"))
         dtype = dtype_on(device, model, weights.dtype, precision)
@@ -110,11 +97,17 @@ def choose(candidates: Sequence[tuple[str, Weights | None]], device: Device, mod
     )
 
 
-def taken(checkpoint: str, smaller: Sequence[str], device: Device, model: str, precision: Precision = "auto") -> Choice:
-    """The checkpoint that a run takes: `checkpoint`, or of those that are `smaller` the first that fits."""
+def taken(
+    checkpoint: str, smaller: Sequence[str], device: Device, models: Models, name: str, precision: Precision = "auto"
+) -> Choice:
+    """The checkpoint that a run takes: `checkpoint`, or of those that are `smaller` the first that fits.
+
+    `name`: the model of `models` that runs them, or `auto`.
+    """
     if not smaller:
         return Choice(checkpoint, None)
-    return choose([(each, weights_of(each)) for each in (checkpoint, *smaller)], device, model, precision)
+    of_each = ((each, models.get(model_of(each, models, name) or "")) for each in (checkpoint, *smaller))
+    return choose([(each, weights_of(each), model) for each, model in of_each], device, precision)
 
 
 def weights_of(checkpoint: str) -> Weights | None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from pipelines.core.config import DataConfig
 from pipelines.core.errors import SubmissionError
@@ -24,6 +24,8 @@ Result = TypeVar("Result")
 class Pipeline(Protocol[Result]):
     """A task: samples in, one Outcome each out, in order; and what each becomes in the submission."""
 
+    config: Any
+    """Its settings, with what they leave to the models filled in."""
     fields: Mapping[str, Kind]
     """The fields of its rows, in order; the first is what a sample with one free column asks for."""
     results: Sequence[type]

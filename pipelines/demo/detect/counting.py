@@ -39,6 +39,8 @@ class Found:
     """Whether boxes of different classes drop each other."""
     photos: "list[tuple[Sample, Detections | None]]"
     """The photos with their boxes before NMS, or None where one could not be looked at; filled as they come."""
+    threshold: float
+    """The score that a box has to exceed by the task's settings, or by the detector's own."""
 
     def counted(self, threshold: float, iou: float) -> "list[Detections | None]":
         """Of each photo the boxes that count with a score threshold and an IoU of NMS (both 0 to 1)."""

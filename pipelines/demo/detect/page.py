@@ -4,6 +4,7 @@ import html
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,11 +63,13 @@ def look(pictures: Sequence[Sample], prompts: Sequence[str]) -> None:
     failed: dict[str, str] = {}
     st.session_state.update({FOUND: None, FAILED: failed, RUN: st.session_state.get(RUN, 0) + 1})
     with working("detect") as runner:
-        from pipelines.detect.pipeline import DetectPipeline
+        from pipelines.core.networks.checkpoints import resolve
+        from pipelines.detect.pipeline import DetectPipeline, settled
 
         config = _config()
+        _, threshold = settled(config, runner.keep(partial(resolve, config.checkpoint)))
         low = replace(
-            config, prompts=list(prompts), prompt_column=None, box_threshold=_lowest(config), boxes=None,
+            config, prompts=list(prompts), prompt_column=None, box_threshold=min(LOWEST, threshold), boxes=None,
             save_images=None,
         )  # fmt: skip
         try:
@@ -76,7 +79,7 @@ def look(pictures: Sequence[Sample], prompts: Sequence[str]) -> None:
             return
         found = Found(
             dict(pipeline.english), pipeline.classes, list(pipeline.fields), pipeline.places,
-            config.nms_across_classes, [],
+            config.nms_across_classes, [], threshold,
         )  # fmt: skip
         st.session_state[FOUND] = found
         for outcome in pipeline.detect(pictures):
@@ -95,7 +98,7 @@ def show() -> None:
     found: Found | None = st.session_state.get(FOUND)
     if found is None or not found.photos:
         return
-    threshold, iou = _sliders()
+    threshold, iou = _sliders(found.threshold)
     counted = found.counted(threshold, iou)
     table = found.submission(counted)
     st.html(legend(found, table))
@@ -170,12 +173,12 @@ def _undrawn(path: Path) -> bytes | None:
     return smaller(path, DRAWN[1])
 
 
-def _sliders() -> tuple[float, float]:
-    """The score threshold and the IoU of NMS; they begin at the task's settings."""
+def _sliders(usual: float) -> tuple[float, float]:
+    """The score threshold, which begins at the usual one, and the IoU of NMS, which begins at the task's setting."""
     config = _config()
     row = st.container(horizontal=True)
     threshold = row.slider(
-        say("점수", "Score"), _lowest(config), 0.95, config.box_threshold, 0.01,
+        say("점수", "Score"), min(LOWEST, usual), 0.95, usual, 0.01,
         width=360,
         help=say(
             "모델이 이 점수보다 확신하는 상자만 셉니다. 내리면 놓친 것을 더 찾지만 잘못 본 것도 섞이고, 올리면 확실한 "
@@ -265,7 +268,3 @@ def _config() -> "DetectConfig":
 
     config: DetectConfig = task_config(demo_config().detect, DetectConfig)
     return config
-
-
-def _lowest(config: "DetectConfig") -> float:
-    return min(LOWEST, config.box_threshold)

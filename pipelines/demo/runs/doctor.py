@@ -24,6 +24,7 @@ def show_check() -> None:
     task = st.segmented_control(
         say("작업", "Task"), CHECKED, default="caption", format_func=task_name, required=True, key="check-task"
     )
+    st.caption(say(*TASKS[task].help))
     left, right = st.columns(2)
     with left:
         submission = upload_table(say("제출할 CSV", "Your submission (CSV)"), "check-submission")

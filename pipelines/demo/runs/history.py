@@ -9,6 +9,7 @@ import streamlit as st
 from pipelines.demo.language import say
 from pipelines.demo.runs.files import sentences, show_no_history, task_name
 from pipelines.demo.settings import demo_config
+from pipelines.tasks import TASKS
 
 DEFAULT = "·"
 """What stands for a setting that a run left at its default, or of a file that no run of the history wrote."""
@@ -21,7 +22,7 @@ def show_runs() -> None:
     from pipelines.runs.history import read_history
 
     with sentences({}):
-        rows = read_history(demo_config().submissions)
+        rows = [row for row in read_history(demo_config().submissions) if row["task"] in TASKS]
         if not rows:
             show_no_history()
             return
@@ -35,7 +36,7 @@ def show_runs() -> None:
             hide_index=True,
             on_select="rerun",
             selection_mode="multi-row",
-            column_config=_columns(),
+            column_config=_columns(task),
             placeholder="",
             key=f"runs-{task}",
         )
@@ -89,16 +90,20 @@ def _show_side_by_side(rows: Sequence[dict[str, str]]) -> None:
         st.dataframe(same.iloc[:, :1].set_axis([say("값", "Value")], axis=1))
 
 
-def _columns() -> dict[str, Any]:
-    """The titles of the columns that are no scores."""
-    column = st.column_config
+def _columns(name: str) -> dict[str, Any]:
+    """The titles of the columns that are no scores, of runs of the task of that name."""
+    column, task = st.column_config, TASKS[name]
     return {
         "finished_utc": column.DatetimeColumn(say("끝난 시각 (UTC)", "Finished (UTC)"), format="YYYY-MM-DD HH:mm"),
         "submission": column.TextColumn(say("파일", "File")),
         "rows": column.NumberColumn(say("행", "Rows")),
-        "blanks": column.NumberColumn(say("빈 행", "Blanks"), help=say("읽지 못한 사진", "Photos that were not read")),
+        "blanks": column.NumberColumn(
+            say("빈 행", "Blanks"),
+            help=say(f"읽지 못한 사진: {task.blank[0]}", f"Photos that were not read: {task.blank[1]}"),
+        ),
         "missing": column.NumberColumn(
-            say("짐작한 행", "Guessed"), help=say("시간이 다 되어 못 본 사진", "Photos that a deadline left out")
+            say("짐작한 행", "Guessed"),
+            help=say(f"시간이 다 되어 못 본 사진: {task.fallback[0]}", f"Left out by a deadline: {task.fallback[1]}"),
         ),
         "seconds": column.NumberColumn(say("걸린 시간 (초)", "Seconds")),
         "device": column.TextColumn(say("장치", "Device")),

@@ -1,14 +1,11 @@
 """What is asked of a detector, and what it answers: plain data that every detector and all that follows share."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from pipelines.core.images.samples import Sample
-from pipelines.core.running.batch_model import BatchModel
 
 
 @dataclass(frozen=True)
@@ -45,19 +42,3 @@ class Detections:
     def __getitem__(self, keep: Tensor) -> "Detections":
         """The objects at the places `keep`, or where the bool mask `keep` is True."""
         return Detections(self.xyxy[keep], self.scores[keep], self.class_ids[keep], self.full_above)
-
-
-class Detector(BatchModel[Query, Detections], Protocol):
-    """A BatchModel over queries: each becomes the boxes that score above the threshold, before any NMS."""
-
-    def check(self, classes: Sequence[str], /) -> None:
-        """Raises InputError, saying why, where the detector cannot look for one of the classes."""
-        ...
-
-
-def common_classes(queries: Sequence[Query]) -> tuple[str, ...]:
-    """The classes that all queries of a batch ask for. Raises ValueError where they differ."""
-    classes = {query.classes for query in queries}
-    if len(classes) != 1:
-        raise ValueError(f"expected queries of the same classes, found {len(classes)} sets of them")
-    return classes.pop()

@@ -1,36 +1,53 @@
 """The detectors by name."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.core.errors import ConfigError
+from pipelines.core.model import Model, choose
 
-if TYPE_CHECKING:
-    from pipelines.detect.boxes.detections import Detector
-
-
-def _grounding_dino(folder: Path, threshold: float) -> "Detector":
+if TYPE_CHECKING:  # they import torch
+    from pipelines.detect.models.detector import Detector
     from pipelines.detect.models.grounding_dino.model import GroundingDino
-
-    return GroundingDino(folder, threshold)
-
-
-def _yolo(folder: Path, threshold: float) -> "Detector":
     from pipelines.detect.models.yolo import Yolo
 
-    return Yolo(folder, threshold)
+
+def _grounding_dino() -> "type[GroundingDino]":
+    from pipelines.detect.models.grounding_dino.model import GroundingDino
+
+    return GroundingDino
 
 
-DETECTORS: dict[str, Callable[[Path, float], "Detector"]] = {"grounding-dino": _grounding_dino, "yolo": _yolo}
-"""Each takes a checkpoint folder and the score (0 to 1) that a box has to exceed."""
+def _yolo() -> "type[Yolo]":
+    from pipelines.detect.models.yolo import Yolo
+
+    return Yolo
 
 
-def load_detector(name: str, folder: Path, threshold: float) -> "Detector":
-    """The detector `name` on a checkpoint folder.
+DETECTORS: "dict[str, Model[Detector]]" = {
+    "grounding-dino": Model(
+        _grounding_dino,
+        "any words (Grounding DINO, MM-Grounding-DINO, LLMDet)",
+        dtypes=frozenset({"fp32", "fp16"}),
+        kinds=("grounding-dino", "mm-grounding-dino"),
+        defaults={"box_threshold": 0.3},
+        tiny="tests.detect.tiny:grounding_dino",
+    ),
+    "yolo": Model(
+        _yolo,
+        "fast, and only the classes that it was trained on (ultralytics, AGPL-3.0)",
+        dtypes=frozenset({"fp32", "fp16"}),
+        kinds=("ultralytics",),
+        defaults={"box_threshold": 0.3},
+        tiny="tests.detect.tiny:yolo",
+    ),
+}
+"""Each class takes a checkpoint folder and the score (0 to 1) that a box has to exceed."""
+
+
+def load_detector(name: str, folder: Path, threshold: float | None = None) -> "Detector":
+    """The detector `name`, or `auto`, on a checkpoint folder; without a `threshold` with its own.
 
     Raises ConfigError for an unknown name, CheckpointError for a folder that does not fit.
     """
-    if name not in DETECTORS:
-        raise ConfigError(f"expected a detector ({', '.join(DETECTORS)}), found `{name}`")
-    return DETECTORS[name](folder, threshold)
+    model = DETECTORS[choose(DETECTORS, name, folder)]
+    return model.load()(folder, model.own("box_threshold", threshold))

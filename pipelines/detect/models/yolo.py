@@ -11,15 +11,15 @@ import os
 import re
 import tempfile
 from collections.abc import Hashable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_model
-from torch import Tensor
 
 from pipelines.core.errors import CheckpointError, InputError
-from pipelines.core.images.decode import decode, image_size
+from pipelines.core.images.decode import image_size
 from pipelines.core.images.preprocess import (
     PreprocessSpec,
     ShortestEdge,
@@ -27,10 +27,10 @@ from pipelines.core.images.preprocess import (
     normalise,
     pad,
     resize,
-    to_source_xyxy,
 )
 from pipelines.core.running.batch_model import Batch
-from pipelines.detect.boxes.detections import Detections, Query, common_classes
+from pipelines.detect.boxes.detections import Detections, Query
+from pipelines.detect.models.detector import above, in_source, read_queries
 
 MODEL_TYPE = "ultralytics"
 STRIDE = 32  # pixels: the largest of the named architectures
@@ -75,17 +75,10 @@ class Yolo:
 
     def prepare(self, queries: Sequence[Query]) -> Batch:
         """`pixels` uint8 (B, 3, H, W) with `mask` (B, H, W), `size_hw` and `resized_hw` (B, 2), and `classes`."""
-        resized, sizes = [], []
-        for query in queries:  # one by one, for a whole batch of large pictures takes gigabytes
-            image = decode(query.sample.path)
-            resized.append(resize(image, self.spec))
-            sizes.append(image.shape[-2:])
+        resized, batch = read_queries(queries, partial(resize, spec=self.spec))
         pixels, mask = pad(resized, self.spec)
-        batch = {
-            "size_hw": torch.tensor(sizes),
-            "resized_hw": torch.tensor([image.shape[-2:] for image in resized]),
-        }
-        return {"pixels": pixels, "mask": mask, **batch, "classes": common_classes(queries)}
+        resized_hw = torch.tensor([image.shape[-2:] for image in resized])
+        return {"pixels": pixels, "mask": mask, "resized_hw": resized_hw, **batch}
 
     def predict(self, batch: Batch) -> list[Detections]:
         """The boxes above the threshold, one Detections a picture."""
@@ -96,19 +89,12 @@ class Yolo:
         height, width = batch["resized_hw"].to(torch.float32).unbind(-1)
         cxcywh = predictions[..., :4] / torch.stack([width, height, width, height], dim=-1).unsqueeze(1)
         scores, ids = predictions[..., 4:].max(dim=-1)
-        found = torch.cat([to_source_xyxy(cxcywh, batch["size_hw"]), torch.stack([scores, ids], dim=-1)], dim=-1)
-        places = torch.full((len(self.names),), -1)
+        rows = in_source(torch.cat([cxcywh, torch.stack([scores, ids], dim=-1)], dim=-1), batch["size_hw"])
+        places = torch.full((len(self.names),), -1.0)  # of the classes that nobody asked for
         for place, name in enumerate(batch["classes"]):
             places[self.names.index(name.lower())] = place
-        return [self._asked(rows, places) for rows in found.cpu()]
-
-    def _asked(self, rows: Tensor, places: Tensor) -> Detections:
-        """Rows (anchors, 6) of xyxy, score and own class, as Detections of the classes that were asked for."""
-        if not rows.isfinite().all():
-            raise FloatingPointError("the detector's numbers overflowed; run it with --precision fp32")
-        class_ids = places[rows[:, 5].long()]
-        kept = (rows[:, 4] > self.threshold) & (class_ids >= 0)
-        return Detections(rows[kept, :4], rows[kept, 4], class_ids[kept])
+        rows[..., 5] = places[rows[..., 5].long()]
+        return [above(of_picture, self.threshold) for of_picture in rows]
 
 
 def ultralytics_module(name: str) -> Any:  # noqa: ANN401 - a module without types

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import list_images
@@ -20,7 +20,9 @@ from pipelines.search.album.approximate import make_index, wants_index
 from pipelines.search.album.embedding import PhotoFile, PhotoReader, Reading, photo_id
 from pipelines.search.album.nearest import EXACT
 from pipelines.search.album.place import Place, place
-from pipelines.search.settings import SearchConfig
+
+if TYPE_CHECKING:
+    from pipelines.search.settings import SearchConfig
 
 MOST_AT_ONCE, LONGEST = 256, 10.0
 """What was read is written once there are so many files of it, or so many seconds have passed: a kill loses no more."""
@@ -44,7 +46,7 @@ class Report:
 
 def index(
     folder: Path,
-    config: SearchConfig,
+    config: "SearchConfig",
     fresh: bool = False,
     runner: Runner | None = None,
     at_once: int = MOST_AT_ONCE,

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,17 +23,21 @@ from pipelines.search.album.counts import counted_kinds
 from pipelines.search.album.embedding import PhotoFile, PhotoReader, photo_id, photo_path
 from pipelines.search.album.nearest import Match
 from pipelines.search.album.place import place
+from pipelines.search.models import load_judge
+from pipelines.search.models.judge import Judge
 from pipelines.search.query.combining import combined
 from pipelines.search.query.cutoff import Fit, fit
 from pipelines.search.query.fusion import mixed
-from pipelines.search.query.rerank import Judge, Reranked, load_judge, rerank
+from pipelines.search.query.rerank import Reranked, rerank
 from pipelines.search.query.words import Asked, check_text, take_apart
-from pipelines.search.settings import SearchConfig
 from pipelines.search.where.counted import counted_names
 from pipelines.search.where.filters import parse
 
+if TYPE_CHECKING:
+    from pipelines.search.settings import SearchConfig
 
-def find_album(config: SearchConfig) -> Album:
+
+def find_album(config: "SearchConfig") -> Album:
     """The album that the settings name, or the only one. Raises InputError where there is none, or several."""
     albums = place(config.albums)
     names = album_names(albums)
@@ -52,7 +57,7 @@ def find_album(config: SearchConfig) -> Album:
 class Asking:
     """An album with the two sides of the checkpoint that it was made with; can be asked any number of times."""
 
-    def __init__(self, album: Album, config: SearchConfig, runner: Runner | None = None) -> None:
+    def __init__(self, album: Album, config: "SearchConfig", runner: Runner | None = None) -> None:
         """Loads the models. Raises InputError where the settings name another checkpoint than the album's."""
         self.runner = runner or Runner(config.runner)
         folder = self.runner.keep(partial(checkpoints.resolve, config.checkpoint))

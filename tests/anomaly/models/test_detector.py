@@ -11,7 +11,6 @@ from pipelines.anomaly.models.detector import Anomaly, AnomalyDetector, Fitted, 
 from pipelines.anomaly.models.features.backbone import load_backbone
 from pipelines.anomaly.models.patchcore.model import PatchCore
 from pipelines.anomaly.settings import FitConfig
-from pipelines.core.errors import ConfigError
 from pipelines.core.images.preprocess import normalise
 from pipelines.core.images.samples import Sample
 from pipelines.core.running.runner import Runner
@@ -42,38 +41,10 @@ def detector(extractor, normals) -> AnomalyDetector:
     return AnomalyDetector(extractor, {"all": fitted}, lambda sample: sample.fields.get("category", "all"))
 
 
-def test_an_unknown_name_lists_the_names(backbone):
-    with pytest.raises(ConfigError, match="expected a model among patchcore, padim, found 'patchcor'"):
-        load_method("patchcor", FitConfig(), backbone)
-
-
-@pytest.mark.parametrize("count", [0, 1, BATCH, BATCH + 1])
-def test_as_many_results_as_items(extractor, detector, normals, count):
-    for model in (extractor, detector):
-        outcomes = list(runner().run(model, normals[:count]))
-        assert [outcome.item for outcome in outcomes] == normals[:count]
-        assert all(outcome.ok for outcome in outcomes)
-
-
-def test_a_bad_picture_fails_alone(extractor, detector, normals, tmp_path):
-    (tmp_path / "bad.png").write_text("no picture")
-    items = [normals[0], Sample("bad", tmp_path / "bad.png"), Sample("gone", tmp_path / "gone.png"), normals[1]]
-    for model in (extractor, detector):
-        outcomes = list(runner().run(model, items))
-        assert [outcome.ok for outcome in outcomes] == [True, False, False, True]
-        assert "bad.png" in outcomes[1].error and "gone.png" in outcomes[2].error
-
-
 def test_an_unknown_category_is_named(detector, normals):
     stranger = Sample("x", normals[0].path, {"category": "screw"})
     outcome = next(runner().run(detector, [stranger]))
     assert outcome.error == "expected a category among all, found 'screw'"
-
-
-def test_scores_do_not_depend_on_the_batch(detector, normals):
-    alone, together = ([outcome.result for outcome in runner(batch).run(detector, normals)] for batch in (1, 8))
-    for one, other in zip(alone, together, strict=True):
-        assert one.score == pytest.approx(other.score, rel=1e-4)
 
 
 def test_features_have_one_row_a_patch(extractor, normals):
@@ -119,11 +90,6 @@ def test_a_score_at_the_threshold_is_normal(extractor, detector, normals):
     assert (
         next(runner().run(AnomalyDetector(extractor, {"all": fitted}, lambda _: "all"), normals[:1])).result.label == 0
     )
-
-
-def test_bfloat16_is_never_used(extractor, detector):
-    wanted = Runner(RunnerConfig(device="cpu", precision="bf16", progress=False))
-    assert wanted.dtype(extractor) == wanted.dtype(detector) == torch.float32
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import BlipForConditionalGeneration
 
-from pipelines.caption.models.blip import BlipCaptioner
+from pipelines.caption.models import load_captioner
 from pipelines.caption.models.blip_attention import BeamCache, install
 from pipelines.core.images.samples import Sample
 
@@ -71,7 +71,7 @@ def test_parameters_keep_their_names_and_a_second_time_changes_nothing(blip_fold
 @pytest.mark.skipif(not (BUNDLED / "model.safetensors").exists(), reason=f"{BUNDLED} is not there")
 @pytest.mark.parametrize("beams", [1, 3])
 def test_bundled_samples_have_the_tokens_of_transformers(beams):
-    captioner, network = BlipCaptioner(BUNDLED, beams=beams), loaded(BUNDLED, False)
+    captioner, network = load_captioner("blip", BUNDLED, {"beams": beams}), loaded(BUNDLED, False)
     captioner.module.float()
     assert len(SCENES) > 50
     for start in range(0, len(SCENES), 32):

@@ -11,16 +11,13 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
 )
 
-from pipelines.caption.models import CAPTIONERS, load_captioner
-from pipelines.caption.models.blip import BlipCaptioner
+from pipelines.caption.models import load_captioner
 from pipelines.caption.models.captioner import Said
-from pipelines.caption.models.chat import ChatCaptioner
 from pipelines.core.errors import CheckpointError, ConfigError
 from pipelines.core.images.samples import Sample
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
 
-FOLDERS = {"blip": "blip_folder", "chat": "qwen_vl_folder"}
 LAVIS = {"num_beams": 3, "min_length": 5, "max_length": 20}
 BUNDLED = Path("mini/weights/blip")
 SCENES = [Sample(path.name, path) for path in sorted(Path("samples/caption/images").glob("*.jpg"))]
@@ -36,43 +33,12 @@ def captions(captioner, samples, **settings):
     return [outcome.result.text for outcome in runner(**settings).run(captioner, samples)]
 
 
-@pytest.fixture(scope="module")
-def captioners(request):
-    return {
-        name: load_captioner(name, request.getfixturevalue(folder), {"max_tokens": 12})
-        for name, folder in FOLDERS.items()
-    }
+def blip(folder, **settings):
+    return load_captioner("blip", folder, settings)
 
 
-def test_every_captioner_is_tested():
-    assert FOLDERS.keys() == CAPTIONERS.keys()
-
-
-@pytest.mark.parametrize("name", CAPTIONERS)
-@pytest.mark.parametrize("count", [0, 1, 4, 5])
-def test_one_caption_per_picture(captioners, photos, name, count):
-    found = captions(captioners[name], photos[:count])
-    assert len(found) == count
-    assert all(isinstance(text, str) and text == " ".join(text.split()) for text in found)
-
-
-@pytest.mark.parametrize("name", CAPTIONERS)
-def test_only_the_bad_picture_has_no_caption(captioners, photos, tmp_path, name):
-    broken = Sample("broken", tmp_path / "broken.jpg")
-    broken.path.write_text("no picture")
-    outcomes = list(runner().run(captioners[name], [*photos[:2], broken, *photos[2:]]))
-    assert [outcome.item for outcome in outcomes if not outcome.ok] == [broken]
-    assert "broken.jpg" in outcomes[2].error
-    good = [outcome.result.text for outcome in outcomes if outcome.ok]
-    assert good == captions(captioners[name], photos)
-
-
-@pytest.mark.parametrize("name", CAPTIONERS)
-def test_captions_do_not_depend_on_the_batch(captioners, photos, name):
-    alone = captions(captioners[name], photos, batch=1)
-    assert captions(captioners[name], photos, batch=len(photos)) == alone
-    assert captions(captioners[name], photos[::-1], batch=3) == alone[::-1]
-    assert len(set(alone)) > 3  # they depend on the picture
+def chat(folder, **settings):
+    return load_captioner("chat", folder, settings)
 
 
 def reference_tokens(folder, path, prompt=None):
@@ -85,7 +51,7 @@ def reference_tokens(folder, path, prompt=None):
 
 
 def assert_same_as_transformers(folder, samples, prompt):
-    captioner = BlipCaptioner(folder, prompt=prompt or "")
+    captioner = blip(folder, prompt=prompt or "")
     captioner.module.float()
     tokens = captioner.tokens(captioner.prepare(samples))
     texts = captions(captioner, samples, batch=len(samples))
@@ -108,11 +74,11 @@ def test_the_bundled_blip_gives_the_tokens_of_processor_and_generate(prompt):
 
 
 def test_blip_begins_with_its_prompt(blip_folder, photos):
-    assert all(text.startswith("a photo of") for text in captions(BlipCaptioner(blip_folder, "a photo of"), photos))
+    assert all(text.startswith("a photo of") for text in captions(blip(blip_folder, prompt="a photo of"), photos))
 
 
 def test_blip_counts_tokens_as_lavis(blip_folder, photos):
-    captioner = BlipCaptioner(blip_folder, prompt="a photo of", min_tokens=9, max_tokens=9)
+    captioner = blip(blip_folder, prompt="a photo of", min_tokens=9, max_tokens=9)
     captioner.module.float()
     tokens = captioner.tokens(captioner.prepare(photos))
     assert tokens.shape == (len(photos), 9)  # the start token, three of the prompt, five new ones
@@ -121,25 +87,19 @@ def test_blip_counts_tokens_as_lavis(blip_folder, photos):
 
 def test_a_prompt_without_room_for_a_caption_is_refused(blip_folder):
     with pytest.raises(ConfigError, match=r"max_tokens \(4\), found 'a photo of' of 5 tokens"):
-        BlipCaptioner(blip_folder, prompt="a photo of", min_tokens=1, max_tokens=4)
-
-
-@pytest.mark.parametrize("name", CAPTIONERS)
-def test_fewest_tokens_beyond_the_most_are_refused(request, name):
-    with pytest.raises(ConfigError, match=r"at most max_tokens \(\d+\), found 99"):
-        load_captioner(name, request.getfixturevalue(FOLDERS[name]), {"min_tokens": 99})
+        blip(blip_folder, prompt="a photo of", min_tokens=1, max_tokens=4)
 
 
 def test_chat_in_batches_gives_the_tokens_of_processor_and_generate(qwen_vl_folder, photos):
-    captioner = ChatCaptioner(qwen_vl_folder, "사과 세 개가", max_tokens=10)
+    captioner = chat(qwen_vl_folder, prompt="사과 세 개가", max_tokens=10)
     captioner.module.float()
     ours = captioner.tokens(captioner.prepare(photos))
     processor = AutoProcessor.from_pretrained(qwen_vl_folder)
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(qwen_vl_folder, dtype=torch.float32).eval()
     for sample, tokens in zip(photos, ours, strict=True):
-        chat = [{"role": "user", "content": [{"type": "image", "url": str(sample.path)}, text("사과 세 개가")]}]
+        asked = [{"role": "user", "content": [{"type": "image", "url": str(sample.path)}, text("사과 세 개가")]}]
         inputs = processor.apply_chat_template(
-            chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+            asked, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
         )
         theirs = model.generate(**inputs, max_new_tokens=10, do_sample=False)[0, inputs["input_ids"].shape[1] :]
         assert tokens[: len(theirs)].tolist() == theirs.tolist()
@@ -150,12 +110,12 @@ def text(words):
 
 
 def test_chat_depends_on_the_question(qwen_vl_folder, photos):
-    one, other = (captions(ChatCaptioner(qwen_vl_folder, words), photos) for words in ("사과", "나무 아래에"))
+    one, other = (captions(chat(qwen_vl_folder, prompt=words), photos) for words in ("사과", "나무 아래에"))
     assert one != other
 
 
 def test_chat_keeps_rotary_frequencies_exact_in_half_precision(qwen_vl_folder, photos):
-    captioner = ChatCaptioner(qwen_vl_folder, max_tokens=2)
+    captioner = chat(qwen_vl_folder, max_tokens=2)
     exact = {name: buffer.clone() for name, buffer in captioner.module.named_buffers() if "inv_freq" in name}
     assert exact
     assert captions(captioner, photos[:1], precision="bf16")
@@ -167,10 +127,10 @@ def test_chat_keeps_rotary_frequencies_exact_in_half_precision(qwen_vl_folder, p
 
 
 def test_chat_runs_in_half_precision_only_as_its_weights_were_made(qwen_vl_folder, tmp_path):
-    assert ChatCaptioner(qwen_vl_folder).dtypes == {torch.float32, torch.bfloat16}
+    assert chat(qwen_vl_folder).dtypes == {torch.float32, torch.bfloat16}
     shutil.copytree(qwen_vl_folder, tmp_path, dirs_exist_ok=True)
     Qwen2_5_VLForConditionalGeneration.from_pretrained(qwen_vl_folder).half().save_pretrained(tmp_path)
-    assert ChatCaptioner(tmp_path).dtypes == {torch.float32, torch.bfloat16, torch.float16}
+    assert chat(tmp_path).dtypes == {torch.float32, torch.bfloat16, torch.float16}
 
 
 THINKING = {  # how published templates end: Qwen3's, which knows enable_thinking, and one that always begins thoughts
@@ -186,7 +146,7 @@ def thinking(request, qwen_vl_folder, tmp_path):
     shutil.copytree(qwen_vl_folder, tmp_path, dirs_exist_ok=True)
     template = tmp_path / "chat_template.jinja"
     template.write_text(template.read_text() + THINKING[request.param])
-    captioner = ChatCaptioner(tmp_path)
+    captioner = chat(tmp_path)
     captioner.processor.tokenizer.add_tokens(["<think>", "</think>"])
     return captioner, request.param
 
@@ -213,7 +173,7 @@ def test_thoughts_never_reach_a_caption(thinking):
 
 
 def test_a_caption_without_its_end_was_cut_off(qwen_vl_folder):
-    captioner = ChatCaptioner(qwen_vl_folder)
+    captioner = chat(qwen_vl_folder)
     assert answers(captioner, "사과 세 개가 <|im_end|>", "사과 세") == [Said("사과 세 개가"), Said("사과 세", cut=True)]
 
 
@@ -221,7 +181,7 @@ def test_a_caption_without_its_end_was_cut_off(qwen_vl_folder):
 def test_a_chat_model_sees_no_more_than_max_pixels(qwen_vl_folder, tmp_path, side, seen):
     path = tmp_path / "photo.png"
     Image.effect_noise((2 * side, side), 90).convert("RGB").save(path)
-    batch = ChatCaptioner(qwen_vl_folder, max_pixels=seen).prepare([Sample("photo", path)])
+    batch = chat(qwen_vl_folder, max_pixels=seen).prepare([Sample("photo", path)])
     height, width = (14 * cells for cells in batch["image_grid_thw"][0, 1:].tolist())
     assert height * width <= seen and (2 * side * side < seen or height * width >= seen / 2)
     image = Image.open(path)
@@ -243,11 +203,6 @@ def test_settings_left_open_are_the_captioners_own(blip_folder):
     assert load_captioner("blip", blip_folder, {"beams": 1, "max_tokens": None}).settings["num_beams"] == 1
 
 
-def test_an_unknown_name_lists_the_names(blip_folder):
-    with pytest.raises(ConfigError, match=r"\(blip, chat\), found `git`"):
-        load_captioner("git", blip_folder, {})
-
-
 @pytest.mark.parametrize(
     ("name", "folder", "message"),
     [
@@ -265,4 +220,4 @@ def test_a_checkpoint_without_its_processor_is_refused(blip_folder, tmp_path):
     shutil.copytree(blip_folder, tmp_path, dirs_exist_ok=True)
     (tmp_path / "preprocessor_config.json").unlink()
     with pytest.raises(CheckpointError, match="BlipProcessor needs"):
-        BlipCaptioner(tmp_path)
+        blip(tmp_path)

@@ -7,32 +7,17 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from pipelines.anomaly.models.detector import DTYPES as ANOMALY_DTYPES
-from pipelines.caption.models.blip import BlipCaptioner
+from pipelines.caption.models import CAPTIONERS
 from pipelines.caption.pipeline import CaptionPipeline
 from pipelines.caption.settings import CaptionConfig
 from pipelines.core.config import DataConfig
-from pipelines.core.networks.catalogue import catalogue
-from pipelines.core.networks.clip import DTYPES as CLIP_DTYPES
-from pipelines.core.networks.clip import NEAR_DTYPES as CLIP_NEAR_DTYPES
-from pipelines.core.networks.fitting import (
-    NEAR,
-    RUNS_IN,
-    Device,
-    Weights,
-    choose,
-    device_of,
-    dtype_on,
-    taken,
-    weights_of,
-)
-from pipelines.core.networks.translate import Translator
+from pipelines.core.networks.fitting import Device, Weights, choose, device_of, dtype_on, taken, weights_of
+from pipelines.core.networks.models import SHARED, TRANSLATORS
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
-from pipelines.detect.models.grounding_dino.model import GroundingDino
-from pipelines.search.query.rerank import BlipMatcher
+from pipelines.detect.models import DETECTORS
+from tests import contract
 
-NAMES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 # A T4 (Turing) has 16 GB, an L4 (Ada) 24, an A100 (Ampere) 40, of which the driver keeps some; by CUDA's programming
 # guide bfloat16 is multiplied from compute capability 8.0 (Ampere) on.
 T4 = Device("Tesla T4", cuda=True, memory=15_600_000_000, bf16=False)
@@ -44,6 +29,7 @@ CPU_24 = Device("cpu, 8 threads", cuda=False, memory=25_000_000_000, bf16=False)
 CPU_24_BF16 = Device("cpu, 8 threads", cuda=False, memory=25_000_000_000, bf16=True)
 CPU_8 = Device("cpu, 4 threads", cuda=False, memory=8_000_000_000, bf16=False)
 
+CHAT = CAPTIONERS["chat"]
 FOUR, TWO = "Qwen/Qwen3-VL-4B-Instruct", "Qwen/Qwen3-VL-2B-Instruct"
 
 
@@ -62,70 +48,73 @@ FOUR, TWO = "Qwen/Qwen3-VL-4B-Instruct", "Qwen/Qwen3-VL-2B-Instruct"
     ids=lambda value: value.name if isinstance(value, Device) else "",
 )  # fmt: skip
 def test_the_captioner_that_fits_is_taken(device, checkpoint, said):
-    choice = taken(FOUR, [TWO], device, "chat")
+    choice = taken(FOUR, [TWO], device, CAPTIONERS, "chat")
+    assert taken(FOUR, [TWO], device, CAPTIONERS, "auto") == choice  # the catalogue knows that they are chat models
     assert choice.checkpoint == checkpoint
     assert said in choice.reason and "\n" not in choice.reason
 
 
 def test_without_smaller_ones_nothing_is_chosen_or_said():
-    assert taken(FOUR, [], CPU_8, "chat").checkpoint == FOUR
-    assert taken(FOUR, [], CPU_8, "chat").reason is None
+    assert taken(FOUR, [], CPU_8, CAPTIONERS, "chat").checkpoint == FOUR
+    assert taken(FOUR, [], CPU_8, CAPTIONERS, "chat").reason is None
 
 
 def test_what_nobody_knows_the_size_of_is_taken():
-    choice = choose([("a/large", Weights(10**10, "bf16")), ("b/new", None), ("c/small", Weights(1, "bf16"))], T4)
+    choice = choose(
+        [("a/large", Weights(10**10, "bf16"), CHAT), ("b/new", None, CHAT), ("c/small", Weights(1, "bf16"), CHAT)], T4
+    )
     assert choice.checkpoint == "b/new" and "its size is not known" in choice.reason
 
 
 def test_a_precision_that_is_asked_for_counts():
-    assert taken(FOUR, [TWO], L4, "chat", "fp32").checkpoint == FOUR  # 21.3 of 23.5 GB
-    assert "in fp32" in taken(FOUR, [TWO], L4, "chat", "fp32").reason
-    assert taken(FOUR, [TWO], CPU_24_BF16, "chat", "fp16").reason.count("fp32") == 1  # CPUs run no float16
+    assert taken(FOUR, [TWO], L4, CAPTIONERS, "chat", "fp32").checkpoint == FOUR  # 21.3 of 23.5 GB
+    assert "in fp32" in taken(FOUR, [TWO], L4, CAPTIONERS, "chat", "fp32").reason
+    assert taken(FOUR, [TWO], CPU_24_BF16, CAPTIONERS, "chat", "fp16").reason.count("fp32") == 1  # CPUs run no float16
 
 
 @pytest.mark.parametrize(
     ("model", "stored", "on_t4", "on_l4", "on_cpu"),
     [
-        ("chat", "bf16", "fp32", "bf16", "fp32"),
-        ("chat", "fp16", "fp16", "fp16", "fp32"),
-        ("chat", "fp32", "fp32", "bf16", "fp32"),
-        ("blip", "fp32", "fp16", "fp16", "fp32"),
-        ("m2m_100", "fp32", "fp16", "fp16", "fp32"),
-        ("grounding-dino", "fp32", "fp16", "fp16", "fp32"),
-        ("new", "fp32", "fp32", "fp32", "fp32"),
+        (CHAT, "bf16", "fp32", "bf16", "fp32"),
+        (CHAT, "fp16", "fp16", "fp16", "fp32"),
+        (CHAT, "fp32", "fp32", "bf16", "fp32"),
+        (CAPTIONERS["blip"], "fp32", "fp16", "fp16", "fp32"),
+        (TRANSLATORS["m2m_100"], "fp32", "fp16", "fp16", "fp32"),
+        (TRANSLATORS["marian"], "fp32", "fp32", "bf16", "fp32"),
+        (DETECTORS["grounding-dino"], "fp32", "fp16", "fp16", "fp32"),
+        (None, "fp32", "fp32", "fp32", "fp32"),
     ],
 )
 def test_the_dtype_is_what_a_device_multiplies_and_a_model_allows(model, stored, on_t4, on_l4, on_cpu):
     assert [dtype_on(device, model, stored) for device in (T4, L4, CPU_24)] == [on_t4, on_l4, on_cpu]
 
 
-def names(dtypes):
-    return {name for name, dtype in NAMES.items() if dtype in dtypes}
-
-
-def test_classes_run_in_what_they_say():
-    classes = {"blip": BlipCaptioner, "m2m_100": Translator, "grounding-dino": GroundingDino, "itm": BlipMatcher}
-    for model, kind in classes.items():
-        assert RUNS_IN[model] == names(kind.dtypes)
-        assert NEAR.get(model, frozenset()) == names(getattr(kind, "near_dtypes", ()))
-    assert RUNS_IN["clip"] == names(CLIP_DTYPES) and NEAR["clip"] == names(CLIP_NEAR_DTYPES)
-    assert RUNS_IN["patchcore"] == names(ANOMALY_DTYPES)
-    assert {entry.model for entry in catalogue().entries} <= set(RUNS_IN)
+@pytest.mark.parametrize("name", SHARED)
+def test_what_several_tasks_share_runs_in_what_its_entry_says(name, tmp_path):
+    folder = contract.made(SHARED[name], tmp_path)
+    if name == "clip":
+        networks = SHARED[name].load()(folder)
+    else:
+        source, target = ("eng_Latn", "kor_Hang") if name == "m2m_100" else ("en", "ko")
+        networks = (SHARED[name].load()(folder, source, target),)
+    for network in networks:
+        contract.check_entry(SHARED, name, folder, network)
 
 
 class Like:
-    """A network with the dtypes of a class."""
+    """A network with the dtypes of an entry whose weights are float32."""
 
     def __init__(self, model):
-        self.dtypes = {NAMES[name] for name in RUNS_IN[model]}
-        self.near_dtypes = {NAMES[name] for name in NEAR.get(model, ())}
+        self.dtypes = {contract.DTYPES[name] for name in model.dtypes}
+        self.near_dtypes = {contract.DTYPES[name] for name in model.near_dtypes}
 
 
 @pytest.mark.parametrize("precision", ["auto", "fp32", "fp16", "bf16"])
-@pytest.mark.parametrize("model", RUNS_IN)
+@pytest.mark.parametrize("model", [*CAPTIONERS.values(), *SHARED.values()], ids=lambda model: model.help)
 def test_the_dtype_is_the_runners(model, precision):
     runner = Runner(RunnerConfig(device="cpu", precision=precision))
-    assert NAMES[dtype_on(device_of(runner), model, "fp32", precision)] == runner.dtype(Like(model))
+    found = dtype_on(device_of(runner), model, "fp32", precision)
+    assert contract.DTYPES[found] == runner.dtype(Like(model))
 
 
 def test_the_device_of_a_runner():

@@ -25,7 +25,7 @@ def found(*photos, across_classes=False):
     samples = [Sample(name, Path(name)) for name in "abcdef"]
     prompts = {"강아지": DOG, "고양이": English("cat", "lexicon"), "개": DOG}
     pairs = list(zip(samples, photos, strict=False))
-    return Found(prompts, ("dog", "cat"), list(prompts), [0, 1, 0], across_classes, pairs)
+    return Found(prompts, ("dog", "cat"), list(prompts), [0, 1, 0], across_classes, pairs, 0.3)
 
 
 @pytest.mark.parametrize(

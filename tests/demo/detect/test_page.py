@@ -176,7 +176,7 @@ def test_words_may_be_those_of_the_tables_own_columns(detect):
     words = {"photo": English("photo", "as given"), "image": English("image", "as given")}
     nothing = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     photos = [(Sample(path.name, path), nothing) for path in PHOTOS]
-    detect.session_state[detect_page.FOUND] = Found(words, tuple(words), list(words), [0, 1], False, photos)
+    detect.session_state[detect_page.FOUND] = Found(words, tuple(words), list(words), [0, 1], False, photos, 0.3)
     detect.session_state[detect_page.RUN] = 1
     detect.run()
     assert not detect.exception
@@ -186,7 +186,7 @@ def test_words_may_be_those_of_the_tables_own_columns(detect):
 
 def test_the_legend_is_plain_text():
     prompts = {"<b>개": English("dog", "translation"), "cat": English("cat", "as given")}
-    found = Found(prompts, ("dog", "cat"), list(prompts), [0, 1], False, [])
+    found = Found(prompts, ("dog", "cat"), list(prompts), [0, 1], False, [], 0.3)
     table = pd.DataFrame([["a", 2, 0], ["b", 3, 1]], columns=["image", *prompts])
     text = legend(found, table)
     assert "<b>&lt;b&gt;개</b> → dog" in text and "번역" in text and "그대로" in text

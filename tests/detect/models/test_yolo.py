@@ -13,7 +13,8 @@ from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.detect.boxes.detections import Detections, Query
 from pipelines.detect.models.yolo import Yolo, architecture_of, ultralytics_module
-from tests.detect.conftest import YOLO_NAMES, assert_same, random_yolo
+from tests.detect.conftest import assert_same
+from tests.detect.tiny import YOLO_NAMES, random_yolo
 
 
 @pytest.fixture(scope="module")

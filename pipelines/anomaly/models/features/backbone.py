@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from timm.models import PretrainedCfg
@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from pipelines.anomaly.models.features.convolutions import fuse
 from pipelines.anomaly.models.features.levels import Reading, choose
 from pipelines.anomaly.models.features.network import Network
-from pipelines.anomaly.settings import Option
 from pipelines.core.errors import CheckpointError
 from pipelines.core.images.preprocess import PreprocessSpec, spec_of_timm
 from pipelines.core.networks.checkpoints import file_hash, resolve, weights_of
+
+if TYPE_CHECKING:
+    from pipelines.anomaly.settings import Option
 
 SIZES = {384: "small", 768: "base", 1024: "large", 1536: "giant"}
 """By the width of a ViT: what timm calls it."""
@@ -63,7 +65,7 @@ def settle(
     strides: Sequence[int] | None = None,
     out_indices: Sequence[int] | None = None,
     size_hw: tuple[int, int] | None = None,
-    options: Mapping[str, Option] | None = None,
+    options: Mapping[str, "Option"] | None = None,
     fitted: Mapping[str, Any] | None = None,
 ) -> Reading:
     """How `load_backbone` would read the network; what is not as named or as usual, a line each on stderr says.
@@ -95,7 +97,7 @@ def load_backbone(
     reading: Reading | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
-    options: Mapping[str, Option] | None = None,
+    options: Mapping[str, "Option"] | None = None,
 ) -> Backbone:
     """The network of `checkpoint`: a hub id, a folder with config.json, or a .safetensors file beside timm's `name`.
 
@@ -125,7 +127,7 @@ def load_backbone(
 
 
 def _network(
-    name: str | None, weights: Path, config: Mapping[str, Any], options: Mapping[str, Option] | None
+    name: str | None, weights: Path, config: Mapping[str, Any], options: Mapping[str, "Option"] | None
 ) -> Network:
     """What timm makes of a checkpoint's settings: for RGB pictures, whatever its channels were."""
     published, saved = config.get("pretrained_cfg", {}), config.get("model_args", {})

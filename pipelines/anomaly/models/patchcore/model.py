@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,8 +12,10 @@ from pipelines.anomaly.methods import PatchScores
 from pipelines.anomaly.models.features.backbone import Backbone
 from pipelines.anomaly.models.patchcore.coreset import PROJECTED, coreset, project
 from pipelines.anomaly.models.patchcore.nearest import Subspace
-from pipelines.anomaly.settings import FitConfig
 from pipelines.core.networks.linear import linear
+
+if TYPE_CHECKING:
+    from pipelines.anomaly.settings import FitConfig
 
 CHUNK = 1024  # patches at a time: their distances to a bank of 50,000 take 0.2 GB
 CANDIDATES = 20
@@ -23,7 +26,7 @@ FEW, AT_ONCE = 8, 64  # every 8th row of the bank bounds a distance; patches tha
 class PatchCore:
     """Keeps a coreset of the normal patches, the bank; a patch is as anomalous as its nearest of them is far."""
 
-    def __init__(self, settings: FitConfig, _: Backbone) -> None:
+    def __init__(self, settings: "FitConfig", _: Backbone) -> None:
         self.settings = settings
 
     def embed(self, maps: Sequence[Tensor]) -> Tensor:

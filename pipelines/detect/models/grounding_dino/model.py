@@ -13,13 +13,12 @@ from transformers import GroundingDinoProcessor
 from transformers.models.grounding_dino.modeling_grounding_dino import SPECIAL_TOKENS
 
 from pipelines.core.errors import CheckpointError, InputError
-from pipelines.core.images.decode import decode
-from pipelines.core.images.preprocess import to_source_xyxy
 from pipelines.core.networks.pictures import pictures_of, together
 from pipelines.core.networks.pretrained import load_processor
 from pipelines.core.running.batch_model import Batch
 from pipelines.core.words.lexicon import check_latin, clean
-from pipelines.detect.boxes.detections import Detections, Query, common_classes
+from pipelines.detect.boxes.detections import Detections, Query
+from pipelines.detect.models.detector import above, in_source, read_queries
 from pipelines.detect.models.grounding_dino.forward import Found, Words, find, make_faster, read, see
 from pipelines.detect.models.grounding_dino.relatives import find_by_library, load_relative, why_slow
 
@@ -89,12 +88,8 @@ class GroundingDino:
 
     def prepare(self, queries: Sequence[Query]) -> Batch:
         """The pictures as `Pictures.one` makes them, the sources' `size_hw` (B, 2), and `classes`."""
-        pictures, sizes = [], []
-        for query in queries:  # one by one, for a whole batch of large pictures takes gigabytes
-            image = decode(query.sample.path)
-            pictures.append(self.pictures.one(image))
-            sizes.append(image.shape[-2:])
-        return {**together(pictures), "size_hw": torch.tensor(sizes), "classes": common_classes(queries)}
+        pictures, batch = read_queries(queries, self.pictures.one)
+        return {**together(pictures), **batch}
 
     def predict(self, batch: Batch) -> list[Detections]:
         """The boxes above the threshold, one Detections a picture; each query of the network gives one at most."""
@@ -106,10 +101,9 @@ class GroundingDino:
         texts = self._texts(batch["classes"])
         founds = self._find(values, mask, batch["classes"])
         passes = [_of_classes(found, text) for found, text in zip(founds, texts, strict=True)]
-        rows = torch.stack(passes, dim=1)  # (B, passes, queries, 6)
-        rows[..., :4] = to_source_xyxy(rows[..., :4], batch["size_hw"].unsqueeze(1))
-        rows = rows.cpu()  # the one wait for the device
-        return [_above(found, self.threshold) for found in rows]
+        rows = in_source(torch.stack(passes, dim=1), batch["size_hw"])  # (B, passes, queries, 6)
+        full = rows[..., 4].amin(dim=2).amax(dim=1)  # every query of some pass scores above this
+        return [above(found, self.threshold, full_above.item()) for found, full_above in zip(rows, full, strict=True)]
 
     def text_passes(self, classes: Sequence[str]) -> list[TextPass]:
         """The classes as tokens, over as many passes as the network's text limit (256 tokens) asks for."""
@@ -167,12 +161,3 @@ def _of_classes(found: Found, text: TextPass) -> Tensor:
     of_classes = found.logits[:, :, text.class_tokens.to(found.logits.device)].amax(dim=-1)
     scores, classes = of_classes.float().sigmoid().max(dim=-1)
     return torch.cat([found.cxcywh.float(), torch.stack([scores, classes + text.first], dim=-1)], dim=-1)
-
-
-def _above(rows: Tensor, threshold: float) -> Detections:
-    """The rows (passes, queries, 6) of xyxy, score and class as Detections."""
-    if not rows.isfinite().all():
-        raise FloatingPointError("the detector's numbers overflowed; run it with --precision fp32")
-    scores = rows[..., 4]
-    found = rows[scores > threshold]
-    return Detections(found[:, :4], found[:, 4], found[:, 5].long(), scores.amin(dim=-1).max().item())

@@ -6,18 +6,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForZeroShotObjectDetection, GroundingDinoProcessor
 
-from pipelines.core.errors import CheckpointError, ConfigError, InputError
+from pipelines.core.errors import CheckpointError, InputError
 from pipelines.core.images.samples import Sample
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.detect.boxes.detections import Detections, Query
-from pipelines.detect.models import DETECTORS, load_detector
 from pipelines.detect.models.grounding_dino.model import GroundingDino
+from tests import contract
 from tests.detect.conftest import assert_same
 
 CLASSES = ("dog", "traffic light")
-KINDS = {"dino": "grounding-dino", "mm": "grounding-dino", "by library": "grounding-dino", "yolo": "yolo"}
-"""What every test of every detector runs on, each by its name among the detectors."""
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +24,8 @@ def dino(dino_folder) -> GroundingDino:
 
 
 @pytest.fixture(scope="module")
-def folders(dino_folder, mm_folder, resnet_folder, yolo_folder):
-    return {"dino": dino_folder, "mm": mm_folder, "by library": resnet_folder, "yolo": yolo_folder}
-
-
-@pytest.fixture(scope="module")
-def detectors(folders):
-    return {case: load_detector(KINDS[case], folder, 0.3) for case, folder in folders.items()}
+def folders(dino_folder, mm_folder, resnet_folder):
+    return {"dino": dino_folder, "mm": mm_folder, "by library": resnet_folder}
 
 
 def detect(detector, samples, classes=CLASSES, batch=4):
@@ -40,68 +33,34 @@ def detect(detector, samples, classes=CLASSES, batch=4):
     return list(runner.run(detector, [Query(sample, classes) for sample in samples]))
 
 
-# --- every detector
+# --- the relatives, as test_contract.py has it of the first
 
 
-def test_all_detectors_are_tested():
-    assert set(KINDS.values()) == set(DETECTORS)
+@pytest.fixture(params=["mm", "by library"])
+def relative(request, folders):
+    return GroundingDino(folders[request.param], 0.3)
 
 
-@pytest.mark.parametrize("case", list(KINDS))
-@pytest.mark.parametrize("count", [0, 1, 2, 3])
-def test_as_many_results_as_queries(detectors, photos, case, count):
-    outcomes = detect(detectors[case], photos[:count], batch=2)
-    assert [outcome.item.sample for outcome in outcomes] == photos[:count]
-    assert all(isinstance(outcome.result, Detections) for outcome in outcomes)
-
-
-@pytest.mark.parametrize("case", list(KINDS))
-def test_one_bad_picture_fails_alone(detectors, photos, tmp_path, case):
-    bad = tmp_path / "bad.jpg"
-    bad.write_text("no picture")
-    outcomes = detect(detectors[case], [photos[0], Sample("bad", bad), photos[1]])
-    assert [outcome.ok for outcome in outcomes] == [True, False, True]
-    assert "bad.jpg" in outcomes[1].error
-
-
-@pytest.mark.parametrize("case", list(KINDS))
-def test_boxes_are_the_same_alone_and_in_a_batch(detectors, photos, case):
-    alone = [detect(detectors[case], [photo])[0].result for photo in photos]
-    together = [outcome.result for outcome in detect(detectors[case], photos, batch=8)]
+def test_a_relatives_boxes_are_the_same_alone_and_in_a_batch(relative, photos):
+    alone = [detect(relative, [photo])[0].result for photo in photos]
+    together = [outcome.result for outcome in detect(relative, photos, batch=8)]
     assert sum(map(len, alone)) > 10
     for one, other in zip(alone, together, strict=True):
         assert_same(one, other)
 
 
-@pytest.mark.parametrize("case", list(KINDS))
-def test_boxes_lie_in_the_source_and_exceed_the_threshold(detectors, photos, case):
-    for outcome, (width, height) in zip(detect(detectors[case], photos[1:3]), [(60, 90), (90, 60)], strict=True):
-        found = outcome.result
-        assert (found.xyxy >= 0).all()
-        assert (found.xyxy <= torch.tensor([width, height, width, height])).all()
-        assert (found.scores > 0.3).all()
-        assert set(found.class_ids.tolist()) <= {0, 1}
+def test_a_relatives_bad_picture_fails_alone(relative, photos, tmp_path):
+    bad = contract.bad_picture(tmp_path)
+    outcomes = detect(relative, [photos[0], Sample("bad", bad), photos[1]])
+    assert [outcome.ok for outcome in outcomes] == [True, False, True]
+    assert "bad.jpg" in outcomes[1].error
 
 
-@pytest.mark.parametrize("case", list(KINDS))
-def test_numbers_that_overflow_are_no_detections(case, folders, photos):
-    detector = load_detector(KINDS[case], folders[case], 0.3)
-    with torch.no_grad():
-        next(detector.module.parameters()).fill_(float("nan"))
-    assert "overflowed" in detect(detector, photos[:1])[0].error
+def test_a_relatives_numbers_that_overflow_are_no_detections(relative, photos):
+    assert "overflowed" in contract.check_overflow(relative, Query(photos[0], CLASSES))
 
 
-@pytest.mark.parametrize("case", list(KINDS))
-def test_no_detector_runs_in_bfloat16(detectors, case):
-    assert detectors[case].dtypes == {torch.float32, torch.float16}
-
-
-def test_an_unknown_detector(tmp_path):
-    with pytest.raises(ConfigError, match=r"grounding-dino, yolo.*`dino`"):
-        load_detector("dino", tmp_path, 0.3)
-
-
-# --- Grounding DINO
+# --- all of them
 
 
 def test_no_classes_no_passes(dino):

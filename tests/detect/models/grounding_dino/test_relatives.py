@@ -27,7 +27,8 @@ from pipelines.detect.boxes.detections import Query
 from pipelines.detect.models.grounding_dino.forward import Found, find, make_faster, read, see
 from pipelines.detect.models.grounding_dino.model import GroundingDino
 from pipelines.detect.models.grounding_dino.relatives import find_by_library, heads_shared, load_relative, why_slow
-from tests.detect.conftest import assert_same, save_dino, swin
+from tests.detect.conftest import assert_same
+from tests.detect.tiny import save_dino, swin
 
 DOG = torch.tensor([[101, 200, 1012, 102]])
 WORDS = torch.tensor([[101, 200, 1012, 206, 207, 1012, 102]])

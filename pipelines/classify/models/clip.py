@@ -50,7 +50,7 @@ class Scale:
         return logits.softmax(dim=1) if self.probability == "softmax" else logits.sigmoid()
 
 
-def scale_of(module: Any) -> Scale:  # noqa: ANN401 - of any of core.clip's architectures
+def scale_of(module: Any) -> Scale:  # noqa: ANN401 - of any of core.networks.clip's architectures
     """What a network has learned; to be read before a Runner rounds it to half precision."""
     factor, bias = module.logit_scale.float().exp().item(), getattr(module, "logit_bias", None)
     return Scale(factor, 0.0, "softmax") if bias is None else Scale(factor, bias.float().item(), "sigmoid")

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-from pipelines.classify.models import Classified, Classifier, LabelTexts, Scale, scale_of
+from pipelines.classify.models.clip import Classified, Classifier, LabelTexts, Scale, scale_of
 from pipelines.core.images.samples import Sample
 from pipelines.core.networks.clip import load_clip
 from pipelines.core.running.runner import Runner
