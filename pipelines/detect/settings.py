@@ -10,10 +10,9 @@ from pipelines.core.images.samples import Sample, read_samples
 from pipelines.core.model import AUTO, Models
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.submission.schema import Kind
-from pipelines.core.words.lexicon import Lexicon, clean, read_lexicon
-from pipelines.core.words.naming import name
-from pipelines.detect.models import DETECTORS
-from pipelines.detect.prompts import to_english
+from pipelines.core.words.lexicon import read_lexicon
+from pipelines.detect.models import DETECTORS, class_names
+from pipelines.detect.prompts import Vocabulary, to_english
 
 BOX_FILES = (".csv", ".json")
 """How the files of boxes that a run writes may end."""
@@ -55,6 +54,8 @@ class DetectConfig:
     """Of two boxes of a class that overlap by more than this (intersection over union, 0 to 1) the better one stays."""
     nms_across_classes: bool = False
     """Whether boxes of different classes drop each other too."""
+    drop_groups: bool = True
+    """Whether a box that only frames several smaller ones of its class, which are counted, is left out."""
     boxes: Path | None = None
     """File for the counted boxes: .csv (image,class,score,x0,y0,x1,y1 in pixels) or .json (COCO's results)."""
     save_images: Path | None = None
@@ -77,14 +78,14 @@ def fields(config: DetectConfig) -> Mapping[str, Kind]:
 
 def samples(config: DetectConfig) -> list[Sample]:
     """The photos to count in. Raises InputError, also for prompts that no run could use."""
-    lexicon = read_lexicon(config.lexicon)
+    words = vocabulary(config)
     prompts = run_prompts(config)
     found = read_samples(config.data)
     if config.prompt_column is not None:
         cells = column_prompts(found, config.prompt_column, config.data)
-        prompts = [cell for cell in cells if not unusable(cell, lexicon)]
+        prompts = [cell for cell in cells if words.usable(cell)]
     if config.translation.checkpoint is None:
-        to_english(map(clean, prompts), lexicon, translate=None)
+        to_english(prompts, words, translate=None)
     return found
 
 
@@ -98,8 +99,9 @@ def run_prompts(config: DetectConfig) -> list[str]:
     prompts = [config.prompts] if isinstance(config.prompts, str) else list(config.prompts or [])
     if not prompts:
         raise InputError("expected what to count, found no prompt; give --prompts 강아지 고양이, or --prompt-column")
+    words = vocabulary(config)
     for prompt in prompts:
-        clean(prompt)
+        words.name(prompt)
     if len(set(prompts)) < len(prompts):
         raise InputError(f"expected prompts that differ, for each is a column, found {', '.join(prompts)}")
     return prompts
@@ -117,10 +119,8 @@ def column_prompts(samples: Sequence[Sample], column: str, data: DataConfig) -> 
     return [sample.fields[column] for sample in samples]
 
 
-def unusable(prompt: str, lexicon: Lexicon) -> bool:
-    """Whether a prompt names nothing, or no one thing, that can be looked for."""
-    try:
-        name(clean(prompt), lexicon)
-    except InputError:
-        return True
-    return False
+def vocabulary(config: DetectConfig) -> Vocabulary:
+    """What prompts may name: the classes of a checkpoint folder that has its own, and the words of the lexicon."""
+    folder = Path(config.checkpoint).expanduser()
+    classes = class_names(folder) if (folder / "config.json").is_file() else ()
+    return Vocabulary(read_lexicon(config.lexicon), classes)

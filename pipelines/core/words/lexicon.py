@@ -17,7 +17,7 @@ def clean(prompt: str) -> str:
 
     Raises InputError where it names nothing, names several things, or is neither Korean nor written in Latin letters.
     """
-    text = " ".join(unicodedata.normalize("NFC", prompt).split()).lower().strip(" .?!,;")
+    text = tidy(prompt)
     if not text:
         raise InputError(f"expected a prompt that names what to find, found {prompt!r}")
     if any(mark in text for mark in ".?;,"):
@@ -27,6 +27,11 @@ def clean(prompt: str) -> str:
     if not has_hangul(text):
         check_latin(text)
     return text
+
+
+def tidy(prompt: str) -> str:
+    """The prompt in NFC and lower case, its white space single and its final marks gone, whatever it is."""
+    return " ".join(unicodedata.normalize("NFC", prompt).split()).lower().strip(" .?!,;")
 
 
 def check_latin(text: str) -> None:
