@@ -9,6 +9,9 @@ ARGS ?=
 DATA ?= samples/search/images
 QUERY ?= 강아지
 export QUERY
+# Containers often forbid Python to keep what it has compiled: torch and transformers would be compiled anew by each
+# command and each test's process, which takes three times as long as to import them.
+export PYTHONDONTWRITEBYTECODE =
 
 BIN := .venv/bin
 RUN := $(BIN)/python -m pipelines

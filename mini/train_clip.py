@@ -100,15 +100,23 @@ def nouns_of(drawn: Scene) -> set[str]:
 
 
 def make_tokenizer() -> CLIPTokenizer:
-    """CLIP's tokenizer: all bytes, within and at the end of a word, and merges up to each word of the mini world."""
+    """CLIP's tokenizer: all bytes, within and at the end of a word, and merges up to each word of the mini world.
+
+    Every call gives the same one.
+    """
     names = [name for kind in KINDS.values() for name in (kind.name, kind.plural)]
     words = ["a", "an", "and", *ENGLISH_NUMERALS, *names]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     backend = CLIPTokenizer().backend_tokenizer
-    trainer = trainers.BpeTrainer(vocab_size=5000, initial_alphabet=alphabet, end_of_word_suffix="</w>")
+    ends = [f"{byte}</w>" for byte in alphabet]
+    # Of pairs that are as frequent the trainer takes the one of the lowest numbers. Ends of words that it has to number
+    # itself it numbers in the order of a hash table, which is another one each time; its special tokens come first.
+    trainer = trainers.BpeTrainer(
+        vocab_size=5000, initial_alphabet=alphabet, special_tokens=ends, end_of_word_suffix="</w>", show_progress=False
+    )
     backend.train_from_iterator(words, trainer)
     merges = [tuple(merge) for merge in json.loads(backend.to_str())["model"]["merges"]]
-    tokens = [*alphabet, *(f"{byte}</w>" for byte in alphabet), *("".join(merge) for merge in merges), START, END]
+    tokens = [*alphabet, *ends, *("".join(merge) for merge in merges), START, END]
     return CLIPTokenizer(vocab={token: index for index, token in enumerate(tokens)}, merges=merges)
 
 

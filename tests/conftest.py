@@ -1,21 +1,42 @@
+import gc
 from pathlib import Path
 
 import pytest
-import torch
 
-LONG = ("test_full_size.py", "test_stress.py", "published/test_commands.py", "hub/test_commands.py", "browser/",
-        "album/test_indexing.py", "benchmarks/test_anomaly.py")  # fmt: skip
-"""Files that take a minute or more: begun last, they would leave the other cores without work."""
+LONG = ("test_full_size.py", "browser/", "published/test_commands.py", "anomaly/test_pipeline.py", "test_stress.py",
+        "corpus/test_images.py", "published/test_models.py", "album/test_indexing.py", "grounding_dino/")  # fmt: skip
+"""What takes 20 s or more of a core, the longest first: begun last, it would leave the other cores without work."""
+
+
+def pytest_collection():
+    """What is imported stays: to look through it for garbage again and again would take seconds, each time."""
+    gc.disable()
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_sessionfinish():
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(items):
     """The long files first; all others, and the tests of each, in their order."""
-    items.sort(key=lambda item: not any(name in Path(item.path).as_posix() for name in LONG))
+
+    def place(item):
+        return next((at for at, name in enumerate(LONG) if name in Path(item.path).as_posix()), len(LONG))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread(request):
     """Tiny networks are fastest on one thread, above all where other programs run; full-size ones get them all."""
+    import torch  # not above: the process that shares out the work does without
+
     if request.node.get_closest_marker("slow"):
         yield
         return

@@ -47,8 +47,6 @@ WRITTEN = MappingProxyType(
 PHOTOS = MappingProxyType({"anomaly": 2500, "classify": 6000})
 """For a deadline, where more than PHOTOS_FOR_MOST are needed; too many for 9 s."""
 PHOTOS_FOR_MOST = 1000
-AT_ONCE_S = 0.5
-"""Within which a process that has ended already is noticed; one that works on needs more."""
 GOES_ON = "going on from an earlier run"
 
 
@@ -287,10 +285,7 @@ def stop_and_go_on(first: Undisturbed, times: int, random: Random) -> Signals:
             code = wait(pid, random.uniform(0.3, 1) * first.seconds)
         if code is None:
             os.kill(pid, signal.SIGTERM)
-            sent = time.monotonic()
             code = wait(pid, LIMIT_S)
-            if code == 0 and time.monotonic() - sent < AT_ONCE_S:
-                continue  # it had just ended
         if code == 0:
             continue  # it was done before
         told.sent += 1

@@ -14,9 +14,10 @@ from pipelines.anomaly.models import METHODS
 from pipelines.caption.models import CAPTIONERS
 from pipelines.classify.models import CLASSIFIERS
 from pipelines.core.errors import ConfigError
-from pipelines.core.networks.catalogue import BYTES, TASKS, Entry, catalogue, known_ids, memory, read_catalogue
+from pipelines.core.networks.catalogue import BYTES, Entry, catalogue, known_ids, memory, read_catalogue
 from pipelines.core.networks.models import CLIP, TRANSLATORS
 from pipelines.detect.models import DETECTORS
+from pipelines.runs.models import USES
 from pipelines.search.models import RERANKERS
 
 ROOT = Path(__file__).parents[1]
@@ -73,7 +74,7 @@ def test_the_shipped_settings_name_some():
     assert len(named) >= 12
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", USES)
 def test_each_task_has_entries_and_one_with_a_published_score(task):
     entries = catalogue().of_task(task)
     assert len(entries) >= 4
@@ -89,7 +90,7 @@ def test_ids_are_of_an_owner_and_come_once():
 def test_each_figure_has_its_source(entry):
     sources = [entry.licence_source, *(score.source for score in entry.scores)]
     assert all(source.startswith("https://") for source in sources)
-    assert entry.licence and entry.tasks
+    assert entry.licence and entry.tasks and set(entry.tasks) <= set(USES)
     assert (entry.download_mb is None) == (entry.download_source is None)
     assert entry.parameters is not None or entry.parameters_source is None
 

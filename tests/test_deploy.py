@@ -59,7 +59,7 @@ def test_all_settings_models_and_samples_of_the_bundled_demo_are_in_the_image(im
 def test_the_demos_first_page_opens_with_what_is_in_the_image(image):
     code = """
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file("streamlit_app.py", default_timeout=120).run()
+app = AppTest.from_file("streamlit_app.py", default_timeout=300).run()
 assert not app.exception and app.title[0].value == "캡션", app
 """
     run = subprocess.run([sys.executable, "-c", code], cwd=image, capture_output=True, text=True, check=False)

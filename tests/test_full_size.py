@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,11 @@ def test_detect_gives_the_boxes_of_the_processor(photos, tmp_path, name, share):
     """Grounding DINO-tiny and LLMDet-tiny at 800 px, against the processor's own post-processing of one class."""
     folder, output, boxes = full_size.made(name, tmp_path), tmp_path / "detect.csv", tmp_path / "boxes.csv"
     threshold = 0.0
-    words = ["--images", str(photos), "--output", str(output), "--checkpoint", str(folder), "--boxes", str(boxes)]
+    images = tmp_path / "images"
+    images.mkdir()
+    for of_one_width in ("0.jpg", "2.jpg"):
+        shutil.copy(photos / of_one_width, images)
+    words = ["--images", str(images), "--output", str(output), "--checkpoint", str(folder), "--boxes", str(boxes)]
     thresholds = ["--box-threshold", str(threshold), "--nms-iou", "1.0"]
     assert main(["detect", *words, *thresholds, "--prompts", "강아지", *RUN]) == 0
     processor = GroundingDinoProcessor.from_pretrained(folder)

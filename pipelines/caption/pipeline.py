@@ -1,6 +1,8 @@
 """The caption task: photos in, one sentence each out, in Korean where translated or asked for."""
 
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +14,7 @@ from pipelines.caption.models import CAPTIONERS, load_captioner
 from pipelines.caption.models.captioner import Said
 from pipelines.caption.settings import CaptionConfig, fields
 from pipelines.caption.text.style import Style, restyle
-from pipelines.caption.text.translation import translate_distinct
+from pipelines.caption.text.translation import NO_REPEAT, SecondTries, translate_distinct
 from pipelines.core.images.samples import Sample
 from pipelines.core.model import choose
 from pipelines.core.networks import checkpoints
@@ -21,6 +23,7 @@ from pipelines.core.networks.translate import Translator
 from pipelines.core.running.batch_model import BatchModel, Outcome
 from pipelines.core.running.runner import Runner
 from pipelines.core.submission.schema import Row
+from pipelines.core.words.garbled import WORDS, Fault, fault_of
 
 T = TypeVar("T")
 
@@ -44,9 +47,9 @@ class Caption:
         """The Korean caption where there is one."""
         return self.korean if self.korean is not None else self.english or ""
 
-    def styled(self, style: Style) -> "Caption":
-        """With the Korean sentences' endings in `style`."""
-        return self if self.korean is None else Caption(self.english, restyle(self.korean, style))
+    def styled(self, style: Style, phrases: bool = False) -> "Caption":
+        """With the Korean sentences' endings in `style`, and those of noun phrases where `phrases` asks for it."""
+        return self if self.korean is None else Caption(self.english, restyle(self.korean, style, phrases))
 
 
 class CaptionPipeline:
@@ -65,6 +68,9 @@ class CaptionPipeline:
         self.captions: dict[str, Caption] = {}
         self.cut: list[str] = []
         """The ids whose captions max_tokens cut off."""
+        self.garbled: dict[str, Fault] = {}
+        """The ids whose Korean captions went wrong, and how."""
+        self.second_tries: SecondTries | None = None
         settings = {key: getattr(config, key) for key in CAPTIONER_SETTINGS}
         folder = self._folder("captioner", self._checkpoint(device))
         self.config = replace(config, model=choose(CAPTIONERS, config.model, folder))
@@ -74,29 +80,29 @@ class CaptionPipeline:
             to = config.translation
             folder = self._folder("translator", to.checkpoint)
             self.translator = runner.load(partial(Translator, folder, to.source, to.target, to.beams, to.max_tokens))
+            self.second_tries = SecondTries(runner, self.translator.without_repeats(NO_REPEAT), to.target)
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Caption]]:
         """One Outcome per sample, in order; captions are translated a window of at most WINDOW pictures at a time."""
         self.cut.clear()
+        self.garbled.clear()
+        if self.second_tries is not None:
+            self.second_tries.faults.clear()
         said = self._heard(self.runner.run(self.captioner, samples, "caption"))
         if self.translator is None:
             outcomes = untranslated(said, self.captioner.writes_korean)
         else:
-            outcomes = translated(said, self.runner, self.translator)
+            outcomes = translated(said, self.runner, self.translator, self.second_tries)
         self.captions.clear()  # the record is of the latest run
         for outcome in outcomes:
             if outcome.result is None:
                 yield outcome
                 continue
-            caption = outcome.result.styled(self.config.style)
+            caption = self._judged(outcome.item.id, outcome.result)
+            caption = caption.styled(self.config.style, self.config.style_phrases)
             self.captions[outcome.item.id] = caption
             yield Outcome(outcome.item, caption)
-        if self.cut:
-            print(
-                f"{len(self.cut)} captions were cut off by max_tokens, that of {self.cut[0]} first; "
-                "raise --max-tokens, or ask for shorter ones",
-                file=sys.stderr,
-            )
+        self._tell()
 
     def rows(self, sample: Sample, result: Caption) -> list[Row]:
         """The picture's one row."""
@@ -109,7 +115,14 @@ class CaptionPipeline:
     def record(self) -> Mapping[str, object]:
         """The models with their hashes, and each picture's caption in the languages it went through."""
         said = {key: {"english": said.english, "korean": said.korean} for key, said in self.captions.items()}
-        return {"models": self.models, "captions": said, "cut_off": self.cut}
+        tried = {} if self.second_tries is None else dict(self.second_tries.faults)
+        return {
+            "models": self.models,
+            "captions": said,
+            "cut_off": self.cut,
+            "translated_twice": tried,
+            "garbled": dict(self.garbled),
+        }
 
     def _heard(self, said: Iterable[Outcome[Sample, Said]]) -> Iterator[Outcome[Sample, str]]:
         """The texts of what was said; a picture of which nothing was said has failed."""
@@ -121,6 +134,40 @@ class CaptionPipeline:
                 self.cut.append(outcome.item.id)
             text = outcome.result.text
             yield Outcome(outcome.item, text) if text else Outcome(outcome.item, None, _silence(outcome.result))
+
+    def _judged(self, key: str, caption: Caption) -> Caption:
+        """The caption of that id, noted where it went wrong, without a translation that did where that is asked for."""
+        fault = fault_of(caption.korean or "", self._language())
+        if fault is None:
+            return caption
+        self.garbled[key] = fault
+        is_blanked = self.translator is not None and self.config.translation.garbled == "blank"
+        return Caption(caption.english, "") if is_blanked else caption
+
+    def _language(self) -> str | None:
+        """What captions should be in, by NLLB's or M2M100's code; None where a prompt asked in no Korean."""
+        if self.translator is not None:
+            return self.config.translation.target
+        return "kor_Hang" if re.search("[가-힣]", self.config.prompt or "가") else None
+
+    def _tell(self) -> None:
+        """Says what a person should look at."""
+        if self.cut:
+            print(
+                f"{len(self.cut)} captions were cut off by max_tokens, that of {self.cut[0]} first; "
+                "raise --max-tokens, or ask for shorter ones",
+                file=sys.stderr,
+            )
+        if tried := self.second_tries and self.second_tries.faults:
+            print(f"{len(tried)} translations went wrong and were made again without repetitions", file=sys.stderr)
+        if self.garbled:
+            first = next(iter(self.garbled))
+            kinds = ", ".join(f"{count} {WORDS[fault]}" for fault, count in Counter(self.garbled.values()).items())
+            print(
+                f"{len(self.garbled)} captions look wrong: {kinds}; that of {first} is the first; look at them"
+                + ("" if self.translator is None else ", or leave them blank with --translation.garbled blank"),
+                file=sys.stderr,
+            )
 
     def _checkpoint(self, device: Device | None) -> str:
         """The captioner that fits into the device's memory; says which one where there is a choice."""
@@ -155,13 +202,17 @@ def untranslated(said: Iterable[Outcome[Sample, str]], korean: bool) -> Iterator
 
 
 def translated(
-    said: Iterable[Outcome[Sample, str]], runner: Runner, translator: BatchModel[str, str]
+    said: Iterable[Outcome[Sample, str]],
+    runner: Runner,
+    translator: BatchModel[str, str],
+    second_tries: SecondTries | None = None,
 ) -> Iterator[Outcome[Sample, Caption]]:
     """What was said, with its translation; a picture whose caption could not be translated has failed."""
     known: dict[str, Outcome[str, str]] = {}
     for window in _windows(said):
         texts = {outcome.result for outcome in window if outcome.result is not None} - known.keys()
-        known |= translate_distinct(runner, translator, texts)
+        found = translate_distinct(runner, translator, texts)
+        known |= second_tries(found) if second_tries else found
         for outcome in window:
             if outcome.result is None:
                 yield Outcome(outcome.item, None, outcome.error, outcome.reached)

@@ -33,6 +33,8 @@ class TranslationConfig:
     """Beams of the search (1 or more); 1 is fastest."""
     max_tokens: int = 128
     """Most tokens of a translation (1 or more)."""
+    garbled: Literal["keep", "blank"] = "keep"
+    """What becomes of a translation that went wrong at a second try too (a loop, another script): it stays, or none."""
 
     def __post_init__(self) -> None:
         _at_least_one(beams=self.beams, max_tokens=self.max_tokens)
@@ -66,7 +68,9 @@ class CaptionConfig:
     """Whether captions are translated; `auto`: those of blip are, those of chat are not."""
     translation: TranslationConfig = TranslationConfig()
     style: Style = "as-is"
-    """How Korean sentences end: `다`, `습니다`, or `as-is`. Noun phrases stay as they are."""
+    """How Korean sentences end: `다`, `습니다`, or `as-is`."""
+    style_phrases: bool = False
+    """Whether `style` makes sentences of noun phrases too, 해변의 강아지이다; without it they stay as they are."""
     runner: RunnerConfig = RunnerConfig()
 
     def __post_init__(self) -> None:

@@ -8,18 +8,17 @@ from typing import Any
 
 import yaml
 
-from pipelines.core.networks.catalogue import MARGIN, TASKS, Entry, TaskName, catalogue, gb
+from pipelines.core.networks.catalogue import MARGIN, Entry, catalogue, gb
 from pipelines.core.table import print_table
+from pipelines.tasks import TASKS
 
-TITLES: dict[TaskName, str] = {
-    "caption": "Captions",
+USES = {
+    **{name: task.title[1] for name, task in TASKS.items() if catalogue().of_task(name)},
     "translation": "Translation",
-    "detect": "Detection and counting",
-    "search": "Photo search",
-    "classify": "Classes without training",
     "rerank": "The second judge of a search",
-    "anomaly": "Anomaly detection: backbones",
 }
+"""What the catalogue's checkpoints are used for, in the page's order: the tasks that it has some for, and parts of
+tasks."""
 HEAD = ["checkpoint", "licence", "download", "memory, fp16", "languages", "published score", "gated"]
 INTRO = f"""# The models
 
@@ -49,12 +48,12 @@ decided before anything is downloaded.
 def main(words: Sequence[str]) -> int:
     """Prints the catalogue, or the part of one task."""
     parser = argparse.ArgumentParser(prog="python -m pipelines models", allow_abbrev=False)
-    parser.add_argument("--task", choices=TASKS, help="only those of one task")
+    parser.add_argument("--task", choices=list(USES), help="only those of one task")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="all that is known of each, as JSON; bytes, not GB")
     form.add_argument("--markdown", action="store_true", help="the page docs/models.md, of all tasks")
     options = parser.parse_args(words)
-    tasks: Sequence[TaskName] = [options.task] if options.task else TASKS
+    tasks: Sequence[str] = [options.task] if options.task else list(USES)
     if options.json:
         print(json.dumps(as_json(tasks), ensure_ascii=False, indent=2))
     elif options.markdown:
@@ -64,14 +63,14 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def as_json(tasks: Sequence[TaskName]) -> list[dict[str, Any]]:
+def as_json(tasks: Sequence[str]) -> list[dict[str, Any]]:
     """The entries of these tasks, with what is computed of them."""
     entries = [entry for entry in catalogue().entries if set(tasks) & set(entry.tasks)]
     computed = [{"download_bytes": each.download, "memory_fp16_bytes": each.memory("fp16")} for each in entries]
     return [asdict(entry) | more for entry, more in zip(entries, computed, strict=True)]
 
 
-def table(tasks: Sequence[TaskName]) -> list[list[str]]:
+def table(tasks: Sequence[str]) -> list[list[str]]:
     """A row for each task and checkpoint, for the terminal."""
     return [
         [
@@ -85,10 +84,10 @@ def table(tasks: Sequence[TaskName]) -> list[list[str]]:
 
 def page() -> str:
     """The whole of docs/models.md."""
-    return "\n".join([INTRO, *(line for task in TASKS for line in _section(task))])
+    return "\n".join([INTRO, *(line for task in USES for line in _section(task))])
 
 
-def settings_of(entry: Entry, task: TaskName) -> dict[str, Any]:
+def settings_of(entry: Entry, task: str) -> dict[str, Any]:
     """What a settings file says to use a checkpoint for a task."""
     if task == "translation":
         return {"translation": {"checkpoint": entry.id, **entry.settings}}
@@ -98,8 +97,8 @@ def settings_of(entry: Entry, task: TaskName) -> dict[str, Any]:
     return {**named, "checkpoint": entry.id, **entry.settings}
 
 
-def _section(task: TaskName) -> Iterator[str]:
-    yield f"## {TITLES[task]}\n"
+def _section(task: str) -> Iterator[str]:
+    yield f"## {USES[task]}\n"
     yield "| " + " | ".join(HEAD) + " |"
     yield "|---" * len(HEAD) + "|"
     entries = catalogue().of_task(task)
@@ -110,7 +109,7 @@ def _section(task: TaskName) -> Iterator[str]:
     yield "\n".join(yaml.safe_dump(settings_of(entry, task), sort_keys=False, width=200) for entry in entries) + "```\n"
 
 
-def _linked(entry: Entry, task: TaskName) -> list[str]:
+def _linked(entry: Entry, task: str) -> list[str]:
     """The cells of a checkpoint's row, each figure with the address of its source."""
     score = entry.score(task)
     download = _download(entry)
@@ -140,6 +139,6 @@ def _memory(entry: Entry) -> str:
     return "-" if needed is None else f"about {gb(needed)}"
 
 
-def _score(entry: Entry, task: TaskName) -> str:
+def _score(entry: Entry, task: str) -> str:
     score = entry.score(task)
     return "-" if score is None else f"{score.value} {score.metric}"

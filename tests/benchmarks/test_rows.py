@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from functools import partial
 from types import SimpleNamespace
 
@@ -83,16 +82,18 @@ def test_the_peak_of_memory_is_seen():
 
 
 @pytest.mark.parametrize("keyed", [False, True])
-def test_a_timed_network_gives_what_the_network_gives(keyed):
+def test_a_timed_network_gives_what_the_network_gives_and_adds_up_its_seconds(monkeypatch, keyed):
+    now = [0.0]
+
     class Slow:
         module, dtypes = torch.nn.Identity(), frozenset({torch.float32})
 
         def prepare(self, items):
-            time.sleep(0.05)
+            now[0] += 0.05
             return {"numbers": torch.tensor(items)}
 
         def predict(self, batch):
-            time.sleep(0.1)
+            now[0] += 0.1
             return (2 * batch["numbers"]).tolist()
 
     class Keyed(Slow):
@@ -103,7 +104,11 @@ def test_a_timed_network_gives_what_the_network_gives(keyed):
     outcomes = list(Runner(RunnerConfig(device="cpu", batch=2, progress=False)).run(timed, [1, 2, 3, 4]))
     assert [outcome.result for outcome in outcomes] == [2, 4, 6, 8]
     assert timed.shape_key(3) == (1 if keyed else None)
-    assert 0.1 <= timed.prepare_s < 0.3 and 0.2 <= timed.predict_s < 0.4
+    timed.prepare_s = timed.predict_s = 0.0
+    monkeypatch.setattr(rows.time, "perf_counter", lambda: now[0])
+    for _ in range(2):
+        assert timed.predict(timed.prepare([1, 2])) == [2, 4]
+    assert (timed.prepare_s, timed.predict_s) == pytest.approx((0.1, 0.2))
 
 
 def test_a_run_says_where_its_time_went():

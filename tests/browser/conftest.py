@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.browser.server import BROWSERS, COUNT_RUNS, FLAGS, Demo, chromium_path, running_demo
+from tests.browser.visiting import WORK
+
+expect.set_options(timeout=WORK)
 
 FEW = {
     "caption": [f"images/scene_{number:03}.jpg" for number in range(3)],
@@ -96,5 +99,6 @@ def page(demo, browser) -> Iterator[Page]:
 def visitor(demo: Demo, browser: Browser) -> Iterator[Page]:
     """An empty page of somebody who reads Korean and was never here before."""
     with browser.new_context(base_url=demo.url, locale="ko-KR", viewport={"width": 1280, "height": 900}) as context:
+        context.set_default_timeout(WORK)
         context.add_init_script(COUNT_RUNS)
         yield context.new_page()

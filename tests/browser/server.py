@@ -26,12 +26,12 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-START = 120
+START = 300
 """Seconds that the server may take to start."""
 COUNT_RUNS = """
 // How often the page's script was seen to come to its end: a short run may be over before the page shows that it is on.
 window.runs = 0;
-window.ran = (before, since) => window.runs > before || (performance.now() - since > 3000
+window.ran = (before, since) => window.runs > before || (performance.now() - since > 10000
     && document.querySelector('[data-test-script-state]')?.dataset.testScriptState === 'notRunning');
 new MutationObserver(changes => {
     window.runs += changes.filter(change => change.target.dataset.testScriptState === 'notRunning').length;

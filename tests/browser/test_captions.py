@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.server import ROOT
-from tests.browser.visiting import WORK, cell, downloaded, idle, press, rerun, upload, visit
+from tests.browser.visiting import cell, downloaded, idle, press, rerun, upload, visit
 
 PHOTOS = [ROOT / "samples/caption/images" / name for name in ("scene_003.jpg", "scene_014.jpg")]
 
@@ -80,8 +80,8 @@ def test_work_stops_when_it_is_told_to_and_what_is_finished_stays(page):
     visit(page)
     upload(page, *sorted((ROOT / "samples/caption/images").glob("*.jpg")))
     page.get_by_role("button", name="설명 만들기").click()
-    page.get_by_role("button", name="중지").click(timeout=WORK)
-    expect(page.get_by_role("button", name="중지")).to_have_count(0, timeout=WORK)
+    page.get_by_role("button", name="중지").click()
+    expect(page.get_by_role("button", name="중지")).to_have_count(0)
     idle(page)
     rows = downloaded(page) if page.get_by_role("button", name="CSV 받기").count() else []
     assert len(rows) < 60

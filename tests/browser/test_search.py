@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import visitor
-from tests.browser.visiting import WORK, press, reload, rerun, visit
+from tests.browser.visiting import press, reload, rerun, visit
 
 DOGS = {"scene_003.jpg", "scene_040.jpg", "scene_043.jpg", "scene_069.jpg"}
 WORDS = "무엇이 보이는 사진인가요?"
@@ -19,7 +19,7 @@ def album(demo, browser):
     with visitor(demo, browser) as page:
         visit(page, "/search")
         page.get_by_role("button", name="예시 사진으로 앨범 만들기").click()
-        expect(page.get_by_text("앨범에 사진이 11장 있습니다")).to_be_visible(timeout=WORK)
+        expect(page.get_by_text("앨범에 사진이 11장 있습니다")).to_be_visible()
 
 
 def ask(page, words):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
-WORK = 120_000
+WORK = 300_000
 """Milliseconds that a model may take for a few pictures, its loading included, on a machine that is busy."""
 
 
@@ -26,13 +26,13 @@ def reload(page: Page) -> None:
 
 def opened(page: Page) -> None:
     """Waits until a page that was just opened has run its script."""
-    page.wait_for_function("window.runs > 0", timeout=WORK)
+    page.wait_for_function("window.runs > 0")
     idle(page)
 
 
 def idle(page: Page) -> None:
     """Waits until the page's script is at its end."""
-    page.wait_for_selector('[data-test-script-state="notRunning"]', timeout=WORK)
+    page.wait_for_selector('[data-test-script-state="notRunning"]')
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def rerun(page: Page) -> Iterator[None]:
     """Waits until what the body does to the widgets has run the page's script to its end."""
     before = page.evaluate("[window.runs, performance.now()]")
     yield
-    page.wait_for_function("before => window.ran(...before)", arg=before, timeout=WORK)
+    page.wait_for_function("before => window.ran(...before)", arg=before)
     idle(page)
 
 

@@ -181,6 +181,71 @@ def test_the_style_reaches_submission_and_record(qwen_vl_folder, photos):
     assert pipeline.record()["captions"]["0.png"]["korean"] == "강아지가 앉아 있다."
 
 
+def test_noun_phrases_become_sentences_where_the_setting_says_so(qwen_vl_folder, photos):
+    for asked, wanted in ((False, "해변의 강아지"), (True, "해변의 강아지입니다")):
+        pipeline = made(photos, qwen_vl_folder, model="chat", style="습니다", style_phrases=asked)
+        pipeline.captioner = Says("해변의 강아지")
+        assert {outcome.result.text for outcome in pipeline(photos)} == {wanted}
+
+
+class Table:
+    """A translator that answers by a table, and by another without repeats."""
+
+    dtypes = frozenset({torch.float32})
+
+    def __init__(self, answer):
+        self.module = nn.Linear(1, 1)
+        self.answer = answer
+
+    def prepare(self, texts):
+        return {"count": len(texts)}
+
+    def predict(self, batch):
+        return [self.answer] * batch["count"]
+
+
+LOOP = "빨간 차, 빨간 차, 빨간 차"
+
+
+@pytest.mark.parametrize(
+    ("second", "garbled", "wanted", "wrong"),
+    [
+        ("빨간 차", "keep", "빨간 차", {}),
+        (LOOP, "keep", LOOP, {"0.png": "loop", "1.png": "loop"}),
+        (LOOP, "blank", "", {"0.png": "loop", "1.png": "loop"}),
+        ("red car", "keep", LOOP, {"0.png": "loop", "1.png": "loop"}),
+    ],
+)
+def test_translations_that_went_wrong_are_made_again_told_and_blanked(
+    photos, blip_folder, nllb_folder, capsys, second, garbled, wanted, wrong
+):
+    translation = {"checkpoint": str(nllb_folder), "max_tokens": 6, "garbled": garbled}
+    pipeline = made(photos, blip_folder, translation=translation)
+    pipeline.captioner = Says("a red car")
+    pipeline.translator = Table(LOOP)
+    pipeline.second_tries.translator = Table(second)
+    assert [pipeline.rows(*pair) for pair in ((each.item, each.result) for each in pipeline(photos[:2]))] == [
+        [{"caption": wanted}]
+    ] * 2
+    record = json.loads(json.dumps(pipeline.record()))
+    assert (record["garbled"], record["translated_twice"]) == (wrong, {"a red car": "loop"})
+    told = capsys.readouterr().err
+    assert "1 translations went wrong and were made again" in told
+    assert ("2 captions look wrong: 2 repeat themselves; that of 0.png is the first" in told) == bool(wrong)
+
+
+def test_captions_left_in_english_are_told_where_korean_was_asked_for(qwen_vl_folder, photos, capsys):
+    pipeline = made(photos, qwen_vl_folder, model="chat")
+    pipeline.captioner = Says("a dog on a beach")
+    assert {outcome.result.text for outcome in pipeline(photos[:2])} == {"a dog on a beach"}
+    assert pipeline.record()["garbled"] == {"0.png": "untranslated", "1.png": "untranslated"}
+    assert "2 captions look wrong: 2 are in Latin letters alone" in capsys.readouterr().err
+    pipeline = made(photos, qwen_vl_folder, model="chat", prompt="Describe this photo.")
+    pipeline.captioner = Says("a dog on a beach")
+    assert len(list(pipeline(photos[:2]))) == 2
+    assert pipeline.record()["garbled"] == {}
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -189,6 +254,7 @@ def test_the_style_reaches_submission_and_record(qwen_vl_folder, photos):
         ("translation: {beams: 0}", "beams is at least 1, not 0"),
         ("translate: maybe", "translate"),
         ("style: 해요", "style"),
+        ("translation: {garbled: drop}", "garbled"),
         ("translator: x", "unknown setting `translator`"),
     ],
 )

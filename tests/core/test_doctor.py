@@ -330,6 +330,7 @@ def test_a_submission_without_a_sample_has_the_images_ids(contest):
     assert [message for _, message in contest.of_submission() if "say nearly the same" not in message] == []
 
 
+KOREAN = [f"강아지 {count}마리" for count in range(21)]
 BAD = {
     "BOM": ({"encoding": "utf-8-sig"}, E, "UTF-8 without BOM"),
     "cp949": ({"ids": [*IDS[:-1], "고양이"], "encoding": "cp949"}, E, "expected UTF-8, found another encoding"),
@@ -354,6 +355,13 @@ BAD = {
     "an empty caption": ({"cells": ["", *"abcdefghijklmnopqrstu"]}, W, "in 1 of 22 rows, the first in row 1"),
     "empty captions": ({"cells": [*"abcdefghij", *[""] * 12]}, E, "in 12 of 22 rows, the first in row 11"),
     "one caption for all": ({"cells": [*["a dog"] * 21, "a cat"]}, W, "`caption` is 'a dog' in 95% of them"),
+    "a loop": ({"cells": ["red car, red car, red car", *"abcdefghijklmnopqrstu"]},
+               W, "1 that repeat themselves; the first in row 1"),
+    "marks without words": ({"cells": [*"abcdefghijklmnopqrstu", ", , , ,"]}, W, "1 that are marks without words"),
+    "a language's code": ({"cells": ["kor_Hang 개", *"abcdefghijklmnopqrstu"]}, W, "hold a token of the model's"),
+    "English among Korean": ({"cells": ["a dog", *KOREAN]},
+                             W, "1 that are in Latin letters alone; the first in row 1, 'a dog'"),
+    "Chinese among Korean": ({"cells": ["一只狗", *KOREAN]}, W, "1 that are in another script"),
     "a count of nan": ({"kind": "count", "cells": ["nan", *map(str, range(21))]}, E, "found none (empty, nan or None)"),
     "a count of 1.0": ({"kind": "count", "cells": ["1.0", *map(str, range(21))]}, E, "whole number from 0 in each"),
     "a negative count": ({"kind": "count", "cells": ["-1", *map(str, range(21))]}, E, "1 of 22 rows, such as '-1'"),
@@ -371,6 +379,14 @@ def test_a_fault_of_a_submission_is_found(contest, form, severity, part):
     found = submit(contest, **form)
     assert [what for what, message in found if part in message] == [severity], found
     assert len(found) <= 3, "one fault is not said over and over"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["개(犬)가 앉아 있다", *KOREAN], ["빨간 차와 파란 차", *KOREAN], [f"一只狗 {place}" for place in range(22)]],
+)
+def test_texts_of_one_language_are_left_alone(contest, cells):
+    assert submit(contest, cells=cells) == []
 
 
 def test_few_rows_may_be_alike(contest):

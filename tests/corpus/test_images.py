@@ -5,8 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,32 +14,18 @@ from PIL import Image
 from pipelines.core.config import DataConfig
 from pipelines.core.images.decode import LARGE_PIXELS, MAX_PIXELS
 from pipelines.core.images.samples import Sample, list_images, read_samples
-from pipelines.core.running.batch_model import Outcome
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
 from tests.corpus.images import IMAGES, photo
 from tests.corpus.peak import Colours
+from tests.in_time import SECONDS, in_time
 
 ROOT = Path(__file__).parents[2]
 GB_ALONE, GB_A_WORKER = 3, 1.4
 """What the README promises: what one worker's decoding takes for a while, and what each may hold besides."""
-SECONDS = 300
-"""What a run of three pictures may take: a hang is to fail; how fast a busy machine is means nothing."""
 GREEN, BLUE = (30, 180, 90), (40, 60, 210)
 
 
-def run_in_time(samples: Sequence[Sample]) -> list[Outcome]:
-    """The outcomes of a run in a thread of its own, which a pipe without a writer would never end."""
-    outcomes: list[Outcome] = []
-    runner = Runner(RunnerConfig(device="cpu", batch=2, workers=2, progress=False))
-    thread = threading.Thread(target=lambda: outcomes.extend(runner.run(Colours(), samples)), daemon=True)
-    thread.start()
-    thread.join(SECONDS)
-    assert not thread.is_alive(), f"the run did not end in {SECONDS} s"
-    return outcomes
-
-
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF", "ignore:Truncated File Read", "ignore:Metadata Warning")
 @pytest.mark.parametrize("name", IMAGES)
 def test_one_odd_file_among_photos(tmp_path, name):
     odd = IMAGES[name]
@@ -55,7 +39,8 @@ def test_one_odd_file_among_photos(tmp_path, name):
     paths = list_images(folder)
     assert len(paths) == (3 if os.path.lexists(folder / odd.name) else 2)
     paths = [folder / "0 before.jpg", folder / odd.name, folder / "zz after.jpg"]
-    before, outcome, after = run_in_time([Sample(path.name, path) for path in paths])
+    runner = Runner(RunnerConfig(device="cpu", batch=2, workers=2, progress=False))
+    before, outcome, after = in_time(lambda: list(runner.run(Colours(), [Sample(path.name, path) for path in paths])))
     for whole, colour in ((before, GREEN), (after, BLUE)):
         assert whole.ok and np.abs(np.subtract(whole.result, colour)).max() < 4
     if not odd.refused:
@@ -83,7 +68,7 @@ def test_files_of_one_folder_are_told_apart_by_their_whole_names(tmp_path):
 def peak(workers: int, *paths: Path) -> int:
     """Bytes of memory that a run over the pictures takes at the most, beyond what the libraries take."""
     words = [sys.executable, "-m", "tests.corpus.peak", str(workers), *map(str, paths)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120, cwd=ROOT)
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=SECONDS, cwd=ROOT)
     return int(done.stdout)
 
 

@@ -13,7 +13,7 @@ from pipelines.anomaly.settings import AnomalyConfig
 from pipelines.core.config import add_flags, given_flags, load_config, parts
 from pipelines.core.errors import ConfigError
 from tests.corpus.settings import SETTINGS, START
-from tests.corpus.test_tables import in_time
+from tests.in_time import in_time
 
 QUICK = settings(max_examples=100, deadline=None, derandomize=True)
 

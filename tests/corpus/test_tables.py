@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-import threading
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +12,8 @@ from pipelines.core.config import DataConfig
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import read_samples, read_table
 from tests.corpus.tables import TABLES
+from tests.in_time import in_time
 
-SECONDS = 300  # a hang is to fail; how fast a busy machine is means nothing
 QUICK = settings(max_examples=150, deadline=None, derandomize=True)
 
 
@@ -26,23 +25,6 @@ def photos(tmp_path):
         (folder / name).write_bytes(b"")
     (tmp_path / "x.jpg").write_bytes(b"")  # what `../x` would lead to
     return folder
-
-
-def in_time(work):
-    """What `work` gives or raises, in a thread of its own, which a pipe without a writer would never end."""
-    ends: list[object] = []
-
-    def noted() -> None:
-        try:
-            ends.append(work())
-        except BaseException as error:
-            ends.append(error)
-
-    thread = threading.Thread(target=noted, daemon=True)
-    thread.start()
-    thread.join(SECONDS)
-    assert ends, f"it did not end in {SECONDS} s"
-    return ends[0]
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 180
+SECONDS = 300
 
 
 @pytest.fixture

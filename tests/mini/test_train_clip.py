@@ -1,5 +1,10 @@
 """CLIP is shown which text fits which scene, starts as the captioner's ViT, and learns in steps that can be stopped."""
 
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -16,6 +21,7 @@ from mini.train_clip import (
     fitting_texts,
     make_model,
     make_processor,
+    make_tokenizer,
     start_from,
     train,
 )
@@ -44,6 +50,18 @@ def test_words_of_the_mini_world_are_one_token_and_others_are_spelled(processor)
     assert tokenizer.tokenize("two dogs, a cat") == ["two</w>", "dogs</w>", ",</w>", "a</w>", "cat</w>"]
     assert all(len(tokenizer.tokenize(name)) == 1 for name in KINDS)
     assert tokenizer.unk_token_id not in tokenizer("zebra 강아지!", add_special_tokens=False).input_ids
+
+
+def test_the_vocabulary_is_the_same_each_time(processor):
+    """Within a process, whose hash tables are each seeded anew, and where Python hashes words in another way."""
+    expected = processor.tokenizer.get_vocab()
+    assert all(make_tokenizer().get_vocab() == expected for _ in range(8))
+    code = "from mini.train_clip import make_tokenizer; print(make_tokenizer().get_vocab())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], env=os.environ | {"PYTHONHASHSEED": "1"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ast.literal_eval(done.stdout) == expected
 
 
 def test_a_scene_is_found_by_its_sentence_and_by_its_nouns():

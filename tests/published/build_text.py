@@ -216,10 +216,14 @@ def _lines(words: tuple[str, ...]) -> list[str]:
 def _byte_merges(words: tuple[str, ...], suffix: str = "") -> tuple[list[str], list[tuple[str, str]]]:
     """The byte alphabet, and merges up to each word of ours."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    # Ends of words that the trainer has to number itself get other numbers each time, and so do the merges then.
     end = {"end_of_word_suffix": suffix} if suffix else {}
+    ends = [f"{byte}{suffix}" for byte in alphabet] if suffix else []
     backend = Tokenizer(models.BPE(**end))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(vocab_size=2000, initial_alphabet=alphabet, show_progress=False, **end)
+    trainer = trainers.BpeTrainer(
+        vocab_size=2000, initial_alphabet=alphabet, special_tokens=ends, show_progress=False, **end
+    )
     backend.train_from_iterator(_lines(words), trainer)
     return alphabet, [tuple(merge) for merge in json.loads(backend.to_str())["model"]["merges"]]
 

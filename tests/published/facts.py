@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ class Facts:
         return self.checkpoint.partition("/")[2]
 
 
-def read_facts() -> list[Facts]:
+@cache
+def read_facts() -> tuple[Facts, ...]:
     """All checkpoints, by their ids' order. Raises TypeError for a file with other keys than Facts has."""
-    return [Facts(**yaml.safe_load(path.read_text(encoding="utf-8"))) for path in sorted(FOLDER.glob("*.yaml"))]
+    texts = [path.read_bytes() for path in sorted(FOLDER.glob("*.yaml"))]
+    return tuple(Facts(**yaml.load(text, yaml.CSafeLoader)) for text in texts)

@@ -9,19 +9,14 @@ import pytest
 import yaml
 
 from pipelines.__main__ import main
-from pipelines.anomaly.settings import AnomalyConfig
 from pipelines.caption.settings import CaptionConfig
-from pipelines.classify.settings import ClassifyConfig
 from pipelines.core.config import load_config
-from pipelines.core.networks.catalogue import TASKS, catalogue, known_ids
-from pipelines.detect.settings import DetectConfig
-from pipelines.runs.models import page, settings_of
+from pipelines.core.networks.catalogue import catalogue, known_ids
+from pipelines.runs.models import USES, page, settings_of
 from pipelines.search.settings import SearchConfig
+from pipelines.tasks import TASKS
 
-CONFIGS = {
-    "caption": CaptionConfig, "translation": CaptionConfig, "detect": DetectConfig, "search": SearchConfig,
-    "classify": ClassifyConfig, "rerank": SearchConfig, "anomaly": AnomalyConfig,
-}  # fmt: skip
+CONFIGS = {name: task.config for name, task in TASKS.items()} | {"translation": CaptionConfig, "rerank": SearchConfig}
 NEEDED = {"data": {"images": "photos"}, "checkpoint": "x", "labels": "labels.txt"}
 """What settings have to say that no checkpoint decides."""
 ROOT = Path(__file__).parents[2]
@@ -49,11 +44,11 @@ def test_all_are_listed_by_task(capsys):
     assert main(["models"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["task", "model", "checkpoint"]
-    assert [line.split()[0] for line in lines[2:]] == [task for task in TASKS for _ in catalogue().of_task(task)]
+    assert [line.split()[0] for line in lines[2:]] == [task for task in USES for _ in catalogue().of_task(task)]
     assert any("facebook/nllb-200-distilled-600M" in line and "CC-BY-NC-4.0 (NC)" in line for line in lines)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", USES)
 def test_those_of_one_task_are_listed(capsys, task):
     assert main(["models", "--task", task]) == 0
     listed = [line.split()[2] for line in capsys.readouterr().out.splitlines()[2:]]
@@ -89,7 +84,7 @@ def test_a_profile_is_a_folder_of_settings(profile, folder):
 
 
 @pytest.mark.parametrize(
-    ("task", "entry"), [(task, entry) for task in TASKS for entry in catalogue().of_task(task)], ids=str
+    ("task", "entry"), [(task, entry) for task in USES for entry in catalogue().of_task(task)], ids=str
 )
 def test_settings_to_copy_are_settings(tmp_path, task, entry):
     known = CONFIGS[task].__pydantic_fields__

@@ -19,7 +19,7 @@ from pipelines.search.album.album import open_album
 from pipelines.search.album.indexing import index
 from pipelines.search.settings import SearchConfig
 
-SLOWEST = 60.0  # seconds; a process that takes longer hangs
+SLOWEST = 300.0  # seconds; a process that takes longer hangs
 
 
 def indexes(photos: Path, config: SearchConfig) -> None:

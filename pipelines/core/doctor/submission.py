@@ -13,6 +13,7 @@ from pipelines.core.doctor.tables import Looked, is_index, look
 from pipelines.core.errors import SuiteError
 from pipelines.core.images.samples import read_samples, read_table
 from pipelines.core.submission.schema import Kind, SubmissionSchema, read_schema
+from pipelines.core.words.garbled import WORDS, fault_of
 
 COLLAPSED = 0.95
 """Share of the rows that say the same from which a run looks collapsed."""
@@ -44,6 +45,8 @@ def check_submission(
     kinds = {column: fields[name] for column, name in schema.sources.items() if column in table.columns}
     for column, kind in kinds.items():
         findings += _check_cells(table, column, kind)
+        if kind == "text":
+            findings += _check_texts(table, column)
     return findings + _check_variety(table, kinds)
 
 
@@ -158,6 +161,25 @@ def _check_cells(table: Looked, column: str, kind: Kind) -> list[Finding]:
             )
         )
     return findings
+
+
+def _check_texts(table: Looked, column: str) -> list[Finding]:
+    """Texts that went wrong: loops, marks without words, and where most are Korean, those in another script."""
+    cells = table.cells(column)
+    korean = sum(re.search("[가-힣]", cell) is not None for cell in cells)
+    language = "kor_Hang" if 2 * korean > len(cells) else None
+    filled = [(row, cell) for row, cell in enumerate(cells, start=1) if cell.strip().lower() not in MISSING_VALUES]
+    faults = {row: fault for row, cell in filled if (fault := fault_of(cell, language))}
+    if not faults:
+        return []
+    kinds = ", ".join(f"{count} that {WORDS[fault]}" for fault, count in Counter(faults.values()).items())
+    first = next(iter(faults))
+    return [
+        doubtful(
+            f"{table.path}: expected sentences in `{column}`, found texts that look wrong in {len(faults)} of "
+            f"{len(cells)} rows: {kinds}; the first in row {first}, {cells[first - 1][:40]!r}; look at them"
+        )
+    ]
 
 
 def _check_variety(table: Looked, kinds: Mapping[str, Kind]) -> list[Finding]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -17,8 +16,6 @@ from pipelines.core.model import AUTO, Dtype, Models, fitting, method_of, read_c
 PATH = Path(__file__).with_suffix(".yaml")
 MB = 1_000_000
 
-TaskName = Literal["caption", "translation", "detect", "search", "classify", "rerank", "anomaly"]
-TASKS: tuple[TaskName, ...] = get_args(TaskName)
 BYTES: Mapping[Dtype, int] = {"fp32": 4, "fp16": 2, "bf16": 2}
 """Of a number in each dtype."""
 MARGIN = 1.2
@@ -36,7 +33,7 @@ class Score:
     """As it was published, to a tenth."""
     source: str
     """Where it was read: an address."""
-    task: TaskName | None = None
+    task: str | None = None
     """Which task it is of, where the checkpoint serves several."""
 
 
@@ -46,8 +43,8 @@ class Entry:
 
     id: str
     """The hub's name of it."""
-    tasks: list[TaskName]
-    """What it is used for: one or more."""
+    tasks: list[str]
+    """What it is used for, one or more: a task by its name, `translation`, or `rerank`."""
     model: str
     """The name in the task's dict of models, or (of translators and CLIPs) in core's own."""
     licence: str
@@ -93,7 +90,7 @@ class Entry:
         """Its page on the hub."""
         return f"https://huggingface.co/{self.id}"
 
-    def score(self, task: TaskName) -> Score | None:
+    def score(self, task: str) -> Score | None:
         """The score that tables of `task` show."""
         return next((each for each in self.scores if each.task in (None, task)), None)
 
@@ -104,7 +101,7 @@ class Catalogue:
 
     entries: Sequence[Entry]
 
-    def of_task(self, task: TaskName) -> list[Entry]:
+    def of_task(self, task: str) -> list[Entry]:
         """Those that serve a task."""
         return [entry for entry in self.entries if task in entry.tasks]
 

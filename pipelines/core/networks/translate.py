@@ -60,6 +60,12 @@ class Translator:
         if not self.fast:
             print(f"{folder}: translates by transformers' own search, which is slower", file=sys.stderr)
 
+    def without_repeats(self, words: int) -> "Translator":
+        """The same network, writing no `words` tokens twice in a text; by transformers' own search, which is slower."""
+        other = copy.copy(self)
+        other.settings = self.settings | {"no_repeat_ngram_size": words}
+        return other
+
     def prepare(self, texts: Sequence[str]) -> Batch:
         """`input_ids` and `attention_mask` (B, L), int64, padded on the right."""
         # Padded here, for a tokenizer that pads changes its own state, which several threads must not do at once.

@@ -9,12 +9,11 @@ import pytest
 from pipelines.core.config import load_config
 from pipelines.core.doctor import check_models
 from pipelines.core.networks.catalogue import Catalogue, Entry
-from pipelines.search.settings import SearchConfig
 from pipelines.tasks import TASKS
 
 
 def said(path: str, known: Catalogue | None = None, **flags) -> list[str]:
-    kind = SearchConfig if Path(path).stem == "search" else TASKS[Path(path).stem][0]().config
+    kind = TASKS[Path(path).stem].config
     findings = check_models(load_config(Path(path), kind, flags), known)
     assert {finding.severity for finding in findings} <= {"error"}
     return [finding.message for finding in findings]

@@ -1,5 +1,6 @@
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -53,6 +54,21 @@ def test_translations_do_not_depend_on_the_batch(translator):
     assert translations(translator, TEXTS, batch=5) == alone
     assert translations(translator, TEXTS[::-1], batch=3) == alone[::-1]
     assert len(set(alone)) > 2
+
+
+def test_a_second_try_repeats_no_tokens_and_is_that_of_generate(translator):
+    other = translator.without_repeats(2)
+    batch = other.prepare(TEXTS)
+    assert all(len(set(each)) == len(each) for each in _pairs(other))
+    assert any(len(set(each)) < len(each) for each in _pairs(translator))  # the same network does repeat itself
+    assert len(other.predict(batch)) == len(TEXTS)
+    assert "no_repeat_ngram_size" not in translator.settings
+
+
+def _pairs(translator):
+    rows = translator.tokens(translator.prepare(TEXTS)).tolist()
+    pad = translator.tokenizer.pad_token_id
+    return [[pair for pair in pairwise(row[1:]) if pad not in pair] for row in rows]
 
 
 @pytest.mark.parametrize(("source", "target"), [("eng_Latn", "kor_Hang"), ("kor_Hang", "eng_Latn")])

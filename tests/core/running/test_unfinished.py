@@ -11,9 +11,9 @@ from pipelines.core.errors import SubmissionError
 from pipelines.core.running.unfinished import files_state, unfinished
 
 HOLD = (
-    "import sys, time\nfrom pathlib import Path\nfrom pipelines.core.running.unfinished import unfinished\n"
+    "import sys\nfrom pathlib import Path\nfrom pipelines.core.running.unfinished import unfinished\n"
     "with unfinished(Path(sys.argv[1])) as work:\n    work.journal({})\n    print('holds', flush=True)\n"
-    "    time.sleep(60)\n"
+    "    sys.stdin.read()\n"
 )
 
 
@@ -53,7 +53,9 @@ def test_what_an_unusable_run_left_is_removed(tmp_path):
 
 def test_a_second_run_is_refused_and_a_killed_one_does_not_block(tmp_path):
     output = tmp_path / "a.csv"
-    first = subprocess.Popen([sys.executable, "-c", HOLD, str(output)], stdout=subprocess.PIPE, text=True)
+    first = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(output)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert first.stdout.readline() == "holds\n"
         found = rf"writes .*a.csv, found one: process {first.pid}, since 20"
@@ -64,6 +66,7 @@ def test_a_second_run_is_refused_and_a_killed_one_does_not_block(tmp_path):
     finally:
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
+        first.stdin.close()
         first.stdout.close()
     with unfinished(output) as work:
         assert work.folder.exists()

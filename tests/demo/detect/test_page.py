@@ -32,7 +32,7 @@ def the_page():
 @pytest.fixture
 def detect():
     """The page as a visitor finds it, with the bundled models."""
-    return AppTest.from_function(the_page, default_timeout=180).run()
+    return AppTest.from_function(the_page, default_timeout=300).run()
 
 
 def look(detect, prompts=None):

@@ -39,7 +39,7 @@ def open_page(folder):
         page()
 
     def open_page(part, lang="ko"):
-        app = AppTest.from_function(script, default_timeout=180)
+        app = AppTest.from_function(script, default_timeout=300)
         app.query_params["part"] = part
         app.session_state["lang"] = lang  # as the switch above every page says it
         app.run()

@@ -81,7 +81,7 @@ def only_this_page():
 
 def visit(**query):
     """The page as somebody finds it who follows a link."""
-    app = AppTest.from_function(only_this_page, default_timeout=120)
+    app = AppTest.from_function(only_this_page, default_timeout=300)
     for name, value in query.items():
         app.query_params[name] = value
     app.run()

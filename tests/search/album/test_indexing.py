@@ -201,7 +201,7 @@ def test_it_ends_the_same_after_kills_at_any_moment(tmp_path, config):
     (photos / "broken.jpg").write_bytes(b"no picture")
     words = [photos, config.albums, config.checkpoint, KILLS, 0]
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.search.killed", *map(str, words)], capture_output=True, text=True, timeout=240,
+        [sys.executable, "-m", "tests.search.killed", *map(str, words)], capture_output=True, text=True,
         cwd=Path(__file__).parents[3],
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
