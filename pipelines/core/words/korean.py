@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pipelines.core.words.morphemes import PLURAL, TAGS, Morpheme, fits, morphemes
+from pipelines.core.words.morphemes import Morpheme, Token, tokens
+from pipelines.core.words.particles import PLURAL, TAGS, fits
 
 COUNTERS = (
     "마리", "명", "분", "사람", "인", "개", "대", "송이", "그루", "권", "잔", "채", "척", "장", "벌", "켤레", "병",
@@ -68,14 +69,14 @@ def read(text: str, known: Callable[[str], bool], quality: Callable[[str], bool]
     return reader.finish()
 
 
-def _mended(text: str, known: Callable[[str], bool], quality: Callable[[str], bool]) -> list[Morpheme]:
+def _mended(text: str, known: Callable[[str], bool], quality: Callable[[str], bool]) -> list[Token]:
     """The morphemes, where each word that the analyser does not know is one noun: it takes 꽃게 for a verb."""
-    parts = morphemes(f"{text} ?")[:-1] if " " in text else morphemes(text)  # without a mark 몇 대야 is a washbowl
+    parts = tokens(f"{text} ?")[:-1] if " " in text else tokens(text)  # without a mark 몇 대야 is a washbowl
     for spot, part in enumerate(parts):
         alone = spot + 1 == len(parts) or parts[spot + 1].has("MM", "SN", "NR", "J")
-        if part.has("MM") and part.text != "총" and alone and known(part.text):  # 새 두 마리
-            parts[spot] = replace(part, tag="NNG")
-    mended: list[Morpheme] = []
+        if part.has("MM") and part.surface != "총" and alone and known(part.surface):  # 새 두 마리
+            parts[spot] = _noun(part.surface, part.start)
+    mended: list[Token] = []
     for match in re.finditer(r"\S+", text):
         own = [part for part in parts if match.start() <= part.start < match.end()]
         split = _name_and_particle(match[0].rstrip(".?!,"), known)
@@ -84,19 +85,18 @@ def _mended(text: str, known: Callable[[str], bool], quality: Callable[[str], bo
             mended += _tagged(*split, match.start())
         elif _torn(own, quality):
             after = len(own) - next((spot for spot, part in enumerate(reversed(own)) if not part.has("J", "EF")), 0)
-            whole = Morpheme(text[own[0].start : own[after - 1].end], "NNG", own[0].start, own[after - 1].end)
-            mended += [whole, *own[after:]]
+            mended += [_noun(text[own[0].start : own[after - 1].end], own[0].start), *own[after:]]
         else:
             mended += own
     return mended
 
 
-def _torn(parts: list[Morpheme], quality: Callable[[str], bool]) -> bool:
+def _torn(parts: list[Token], quality: Callable[[str], bool]) -> bool:
     """Whether the analyser does not know a word: it finds a noun in it behind what no noun stands behind."""
     last = max((spot for spot, part in enumerate(parts) if part.has("NN")), default=0)
     said = ""
     for part in parts[:last]:
-        said += part.text
+        said += part.surface
         if part.has("ETM") and not quality(said):
             return True
         if part.has("MAG", "IC", "J", "E") and not part.has("ETM"):
@@ -115,11 +115,15 @@ def _name_and_particle(word: str, known: Callable[[str], bool]) -> tuple[str, st
     return None
 
 
-def _tagged(name: str, plural: str, particle: str, start: int) -> list[Morpheme]:
+def _noun(text: str, start: int) -> Token:
+    return Token(text, start, (Morpheme(text, "NNG"),))
+
+
+def _tagged(name: str, plural: str, particle: str, start: int) -> list[Token]:
     parts = []
     for text, tag in ((name, "NNG"), (plural, "XSN"), (particle, TAGS.get(particle, ""))):
         if text:
-            parts.append(Morpheme(text, tag, start, start + len(text)))
+            parts.append(Token(text, start, (Morpheme(text, tag),)))
         start += len(text)
     return parts
 
@@ -132,18 +136,19 @@ class _Reader:
         self.things: list[Thing] = []
         self.left_out: list[str] = []
         self.denies = False
-        self.run: list[Morpheme] = []  # the noun that is being read
+        self.run: list[Token] = []  # the noun that is being read
         self.modifiers: list[str] = []  # of the next noun
-        self.verb: Morpheme | None = None
+        self.modified: int | None = None  # where they start
+        self.verb: Token | None = None
         self.verb_start: int | None = None
         self.number = False  # the morpheme before is one
         self.counted = False  # a number has followed the run
-        self.counter: Morpheme | None = None
+        self.counter: Token | None = None
 
-    def take(self, part: Morpheme) -> None:
+    def take(self, part: Token) -> None:
         """The next morpheme."""
         number, self.number = self.number, False
-        if part.has("NN", "SL", "SH") and number and (part.text in COUNTERS or part.has("NNBC")):
+        if part.has("NN", "SL", "SH") and number and (part.surface in COUNTERS or part.has("NNBC")):
             self.counter = self.counter or part
         elif part.has("NN", "SL", "SH", "XPN", "XR"):
             self._noun(part)
@@ -155,7 +160,7 @@ class _Reader:
             self._particle(part)
         elif part.has("MM", "SN", "NR"):
             self.number, self.counted = True, bool(self.run)
-        elif part.has("XSN") and part.text != PLURAL and self.run:
+        elif part.has("XSN") and part.surface != PLURAL and self.run:
             self.run.append(part)
         else:
             self._aside(part)
@@ -165,62 +170,62 @@ class _Reader:
         self._close("thing")
         around = [each for each in self.things if each.role in ("place", "owner") and not _frame(each)]
         things = [each for each in self.things if each.role not in ("place", "owner")]
-        if (
-            not things and self.counter is not None and self.counter.has("NNG") and self.known(self.counter.text)
-        ):  # 여러 사람
-            part = self.counter
-            things = [Thing((part.text,), part.text, tuple(self.modifiers), "thing", part.start, part.end)]
+        part = self.counter
+        if not things and part is not None and part.has("NNG") and self.known(part.surface):  # 여러 사람
+            things = [Thing((part.surface,), part.surface, tuple(self.modifiers), "thing", part.start, part.end)]
         named = [each for each in things if not _frame(each)]
         left_out = [self.text[each.start : each.end] for each in around]
         return Reading(tuple(named or things[:1]), (*left_out, *self.left_out), self.denies)
 
-    def _noun(self, part: Morpheme) -> None:
+    def _noun(self, part: Token) -> None:
         if self.counted:
             self._close("joined")
         self.verb = self.verb_start = None
         self.run.append(part)
 
-    def _aside(self, part: Morpheme) -> None:
+    def _aside(self, part: Token) -> None:
         """Adverbs, pronouns, endings and marks."""
         if part.has("MAG"):
-            self.denies |= part.text in DENYING and part.end < len(self.text)
-        if part.text in JOINING or part.text == ",":
+            self.denies |= part.surface in DENYING and part.end < len(self.text)
+        if part.surface in JOINING or part.surface == ",":
             self._close("joined")
-        elif part.text == "고" and self.verb is not None and self.verb.text == "하" and self.things:
+        elif part.surface == "고" and self.verb is not None and self.verb.surface == "하" and self.things:
             if self.things[-1].role == "verbal" and self.known("".join(self.things[-1].words)):  # 버스하고 트럭
                 self.things[-1] = replace(self.things[-1], role="joined")
         elif part.has("EF", "ETN"):
             self.verb = self.verb_start = None
 
-    def _particle(self, part: Morpheme) -> None:
-        if part.text in JOINING or part.has("JC"):
+    def _particle(self, part: Token) -> None:
+        if part.surface in JOINING or part.has("JC"):
             self._close("joined")
-        elif part.has("JKB") or part.text in ("에는", "에서는"):
+        elif part.has("JKB") or part.surface in ("에는", "에서는"):
             self._close("place")
         elif part.has("JKG"):
             self._close("owner")
         else:
             self._close("topic" if part.has("JX") else "thing")
 
-    def _verb(self, part: Morpheme) -> None:
-        self.denies |= part.text in DENYING or part.has("VCN")
+    def _verb(self, part: Token) -> None:
+        self.denies |= part.surface in DENYING or part.has("VCN")
         stem = self.run[0].start if self.run and part.has("XSV", "XSA") else part.start  # 주차 된
         self._close("verbal" if part.has("XSV", "XSA") else "thing")
         self.verb_start = stem if self.verb_start is None else self.verb_start
         self.verb = part
 
-    def _modify(self, part: Morpheme) -> None:
+    def _modify(self, part: Token) -> None:
         """A verb or adjective before a noun, with what was said before that belongs to it: 모자를 쓴, 코가 긴, 빨간."""
         if part.has("V", "XSV", "XSA"):
             self._verb(part)
         start = part.start if self.verb_start is None else self.verb_start
-        taken = self._taken(start, self.verb is not None and self.verb.has("VA") and self.verb.text not in ("있", "없"))
+        taken = self._taken(
+            start, self.verb is not None and self.verb.has("VA") and self.verb.surface not in ("있", "없")
+        )
         own = [each.start for each in taken if not _frame(each) and each.role != "verbal"]
         said = self.text[min([start, *own]) : part.end]
         if own:
             self.left_out.append(said)
         elif SHOWN.fullmatch(said) is None:
-            self.modifiers.append(said)
+            self._like(start, part.end)
         self.verb = self.verb_start = None
 
     def _taken(self, start: int, adjective: bool) -> list[Thing]:
@@ -238,26 +243,31 @@ class _Reader:
     def _close(self, role: str) -> None:
         """Ends the noun that is being read, by what follows it."""
         run, self.run, self.counted = self.run, [], False
-        if run and run[-1].text in AMOUNTS:
-            run, role = [each for each in run[:-1] if each.text != "마리"], "thing"
+        if run and run[-1].surface in AMOUNTS:
+            run, role = [each for each in run[:-1] if each.surface != "마리"], "thing"
             if not run and self.things and self.things[-1].role in ("owner", "topic"):  # 사과의 개수
                 self.things[-1] = replace(self.things[-1], role="thing")
-        if not run or (len(run) == 1 and run[0].text in NOTHING):
+        if not run or (len(run) == 1 and run[0].surface in NOTHING):
             return
-        places = [spot for spot, part in enumerate(run[:-1]) if spot and part.text in PLACES]
-        if places and not self.known("".join(part.text for part in run)):  # 의자 위 고양이
+        places = [spot for spot, part in enumerate(run[:-1]) if spot and part.surface in PLACES]
+        if places and not self.known("".join(part.surface for part in run)):  # 의자 위 고양이
             self._add(run[: places[-1] + 1], "place")
             run = run[places[-1] + 1 :]
-        if role == "owner" and run[-1].text.endswith("색"):
-            self.modifiers.append(self.text[run[0].start : run[-1].end])
+        if role == "owner" and run[-1].surface.endswith("색"):
+            self._like(run[0].start, run[-1].end)
         else:
             self._add(run, role)
 
-    def _add(self, run: list[Morpheme], role: str) -> None:
-        noun, words = self.text[run[0].start : run[-1].end], tuple(part.text for part in run)
-        start = self.text.rindex((*self.modifiers, noun)[0], 0, run[-1].end)
+    def _add(self, run: list[Token], role: str) -> None:
+        noun, words = self.text[run[0].start : run[-1].end], tuple(part.surface for part in run)
+        start = run[0].start if self.modified is None else min(run[0].start, self.modified)
         self.things.append(Thing(words, noun, tuple(self.modifiers), role, start, run[-1].end))
-        self.modifiers = []
+        self.modifiers, self.modified = [], None
+
+    def _like(self, start: int, end: int) -> None:
+        """Keeps what goes before the next noun."""
+        self.modified = start if self.modified is None else self.modified
+        self.modifiers.append(self.text[start:end])
 
 
 def _frame(thing: Thing) -> bool:

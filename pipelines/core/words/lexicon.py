@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import read_table
-from pipelines.core.words.morphemes import stems
+from pipelines.core.words.particles import stems
 
 BUNDLED_LEXICON = Path(__file__).with_name("lexicon.csv")
 SEPARATOR = "|"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipelines.core.errors import InputError
 from pipelines.core.words.lexicon import lexicon_key
-from pipelines.core.words.morphemes import stems
+from pipelines.core.words.particles import stems
 from pipelines.search.where.conditions import Compare
 from pipelines.search.where.quantities import quantities
 

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipelines.core.words.morphemes import morphemes, stems
+from pipelines.core.words.morphemes import tokens
+from pipelines.core.words.particles import stems
 
 
 @pytest.mark.parametrize(
@@ -32,4 +33,4 @@ def test_other_nouns_stay(word, part):
 def test_threads_share_the_analyser():
     words = ["강아지가 두 마리", "고양이를 찾아줘", "빨간 자동차"] * 50
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(morphemes, words)) == [morphemes(word) for word in words]
+        assert list(pool.map(tokens, words)) == [tokens(word) for word in words]
