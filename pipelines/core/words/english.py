@@ -23,7 +23,7 @@ _PICTURE = r"(?:the|this|that|an?|these)? ?(?:picture|image|photo|photograph|sce
 _ENDS = re.compile(
     rf"\s*(?:(?:shown |seen |visible |present |found |depicted )?(?:in|on|of) {_PICTURE}|please|in total|altogether"
     r"|(?:are|is) (?:there|here|shown|present|visible|seen)|(?:can|do|could) (?:you|we|i) (?:see|count|find|spot)"
-    r"|can be (?:seen|counted|found)"
+    r"|can be(?: seen| counted| found)?"
     r"|there|visible|(?:are|is)(?= (?:in|on) )|(?:are|is))$"
 )
 _STARTS = re.compile(
@@ -44,7 +44,9 @@ _DOES = (
     "wear|wears|wearing|hold|holding|ride|riding|carry|carrying|have|has|having|sitting|standing|lying|walking|running|"
     "driving|playing|eating|drinking|crossing|using|looking|sleeping|flying|parked|made"
 )
-_RELATES = re.compile(rf" (?:(?:is|are|was|were)\b|(?:{_PLACES})\b|(?P<does>(?:{_DOES})\b)).*")
+_RELATES = re.compile(
+    rf" (?:(?:is|are|was|were|do|does|did|can|could|will)\b|(?:{_PLACES})\b|(?P<does>(?:{_DOES})\b)).*"
+)
 _JOINS = re.compile(r"\s*(?:,|&|\+|\band\b|\bor\b|\bversus\b|\bvs\b)\s*")
 _NO_THING = re.compile(
     rf"(?:(?:what|where|when|why|who|which|how|is|are|do|does|can|{_PLACES})\b.*|it|this|that|them|these|those|there|they|"
