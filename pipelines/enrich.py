@@ -16,7 +16,7 @@ from pipelines.core.running.batch_model import Outcome
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.stopping import Stop, seconds_of
 from pipelines.core.table import print_failures
-from pipelines.core.words.lexicon import clean
+from pipelines.core.words.lexicon import tidy
 from pipelines.detect.settings import DetectConfig, run_prompts
 from pipelines.search.album.album import Album, Row, writing
 from pipelines.search.album.place import Place
@@ -93,7 +93,7 @@ def enrich(config: SearchConfig, again: bool = False, runner: Runner | None = No
         if wanted.counts:
             counting = detect_settings(wanted)
             counted = {key: json.loads(row["counts"] or "{}") for key, row in known.items()}
-            names = {clean(prompt) for prompt in run_prompts(counting)}
+            names = {tidy(prompt) for prompt in run_prompts(counting)}
             due = [sample for sample in samples if again or names - counted[sample.id].keys()]
             if due:
                 of_counts = counts(DetectPipeline(counting, runner), due, counted)
@@ -152,7 +152,7 @@ def counts(
             (numbers,) = pipeline.rows(outcome.item, outcome.result)
             found = dict(counted[outcome.item.id])
             for prompt, number in zip(prompts, numbers.values(), strict=True):
-                found[clean(prompt)] = found[pipeline.english[prompt].text] = int(number)
+                found[tidy(prompt)] = found[pipeline.english[prompt].text] = int(number)
             row = {"counts": json.dumps(found, ensure_ascii=False)}
         yield Outcome(outcome.item, row, outcome.error, outcome.reached)
 

@@ -25,7 +25,7 @@ from pipelines.core.submission.schema import read_schema
 from pipelines.core.submission.truth import joined, read_frame
 from pipelines.core.submission.writing import check_writable, write_whole
 from pipelines.core.table import print_table
-from pipelines.detect.boxes.counting import suppress
+from pipelines.detect.boxes.counting import frames, suppress
 from pipelines.detect.boxes.detections import Detections
 from pipelines.detect.evaluate import Counts, to_counts
 from pipelines.detect.pipeline import DetectPipeline, settled
@@ -164,7 +164,7 @@ def calibrate(config: DetectConfig, settings: DetectCalibration) -> Calibrated:
         if outcome.result is None:
             print(f"{outcome.item.id} is left out: {outcome.error}", file=sys.stderr)
             continue
-        said = sweep_counts(outcome.result, places, thresholds, ious, config.nms_across_classes)
+        said = sweep_counts(outcome.result, places, thresholds, ious, config.nms_across_classes, config.drop_groups)
         costs.append(cost(said, expected, settings.metric))
         full_above.append(outcome.result.full_above)
     if len(costs) < settings.folds:
@@ -181,7 +181,12 @@ def calibrate(config: DetectConfig, settings: DetectCalibration) -> Calibrated:
 
 
 def sweep_counts(
-    found: Detections, places: Sequence[int], thresholds: Sequence[float], ious: Sequence[float], across_classes: bool
+    found: Detections,
+    places: Sequence[int],
+    thresholds: Sequence[float],
+    ious: Sequence[float],
+    across_classes: bool,
+    drop_groups: bool = True,
 ) -> Counts:
     """(IoUs, thresholds, places): how many boxes of the class at each of `places` each setting counts.
 
@@ -189,8 +194,10 @@ def sweep_counts(
     """
     counts = []
     for iou in ious:
-        left = suppress(found, iou, across_classes)
+        left = suppress(found, iou, across_classes, drop_groups=False)
         above = left.scores[:, None] > torch.tensor(thresholds)  # float32, as the detectors compare
+        if drop_groups:
+            above &= ~frames(left, torch.tensor(thresholds)).T
         asked = left.class_ids[:, None] == torch.tensor(places)
         counts.append(above.double().T @ asked.double())
     swept: Counts = torch.stack(counts).numpy()

@@ -15,9 +15,9 @@ from pipelines.core.config import schema
 from pipelines.core.errors import InputError
 from pipelines.core.submission.scores import Evaluation, Score, by
 from pipelines.core.submission.truth import joined, read_frame
-from pipelines.core.words.lexicon import clean, read_lexicon
+from pipelines.core.words.lexicon import read_lexicon
 from pipelines.detect.average_precision import Precision, average_precision, read_results
-from pipelines.detect.prompts import to_english
+from pipelines.detect.prompts import Vocabulary, to_english
 
 BASELINE = ("exact", "within_one", "mae", "rmse")
 
@@ -120,8 +120,8 @@ def asked_of(submission: Path, columns: Sequence[str]) -> dict[str, str]:
     """
     record = submission.with_suffix(".json")
     if not record.exists():
-        words = to_english(map(clean, columns), read_lexicon(), translate=None)
-        return {column: words[clean(column)].text for column in columns}
+        words = to_english(columns, Vocabulary(read_lexicon()), translate=None)
+        return {column: words[column].text for column in columns}
     try:
         prompts = json.loads(record.read_text(encoding="utf-8"))["run"]["prompts"]
         english: dict[str, str] = {prompt: it["english"] for prompt, it in prompts.items()}

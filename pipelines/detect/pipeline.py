@@ -17,14 +17,14 @@ from pipelines.core.running.batch_model import Outcome
 from pipelines.core.running.runner import Runner
 from pipelines.core.submission.schema import Row
 from pipelines.core.submission.writing import check_writable
-from pipelines.core.words.lexicon import clean, read_lexicon
+from pipelines.core.words.lexicon import tidy
 from pipelines.detect.boxes.counting import count, suppress
 from pipelines.detect.boxes.detections import Detections, Query
 from pipelines.detect.boxes.drawing import draw, file_name
 from pipelines.detect.boxes.files import BoxFile, category_numbers
 from pipelines.detect.models import DETECTORS, load_detector
 from pipelines.detect.prompts import English, to_english
-from pipelines.detect.settings import DetectConfig, column_prompts, fields, run_prompts, unusable
+from pipelines.detect.settings import DetectConfig, column_prompts, fields, run_prompts, vocabulary
 
 PROMPTS_SHOWN = 20
 MAX_TOKENS = 32  # of a prompt's translation: a phrase, and no essay
@@ -51,7 +51,7 @@ class DetectPipeline:
         self.models: dict[str, dict[str, str]] = {}
         self.english: dict[str, English] = {}
         self.saturated: list[str] = []
-        self.lexicon = read_lexicon(config.lexicon)
+        self.words = vocabulary(config)
         prompts = run_prompts(config)
         self.fields = {name: field.kind for name, field in fields(config).items()}
         for path in (config.boxes, config.save_images and config.save_images / "image.jpg"):
@@ -77,7 +77,7 @@ class DetectPipeline:
         """One Outcome per sample, in order, with what is left after NMS; boxes and images are written on the way."""
         queries = self._queries(samples)
         boxes = None if self.config.boxes is None else BoxFile(self.config.boxes, self._numbers(queries))
-        words = {english.text: clean(prompt) for prompt, english in self.english.items()}
+        words = {english.text: tidy(prompt) for prompt, english in self.english.items()}
         drawn = file_names((sample.id for sample in samples), file_name)
         extras = Extras()
         self.saturated.clear()  # the record is of the latest run
@@ -85,7 +85,8 @@ class DetectPipeline:
             if isinstance(query, str) or outcome.result is None:
                 yield outcome
                 continue
-            objects = suppress(outcome.result, self.config.nms_iou, self.config.nms_across_classes)
+            config = self.config
+            objects = suppress(outcome.result, config.nms_iou, config.nms_across_classes, config.drop_groups)
             if objects.full_above > self.threshold:
                 self.saturated.append(outcome.item.id)
             if boxes is not None:
@@ -118,6 +119,7 @@ class DetectPipeline:
             "prompts": {prompt: {"english": it.text, "source": it.source} for prompt, it in self.english.items()},
             "box_threshold": self.threshold,
             "nms_iou": self.config.nms_iou,
+            "drop_groups": self.config.drop_groups,
             "saturated": self.saturated,
         }
 
@@ -147,14 +149,14 @@ class DetectPipeline:
             return [Query(sample, self.classes) for sample in samples]
         cells = column_prompts(samples, column, self.config.data)
         self.english.clear()
-        self._translate([cell for cell in dict.fromkeys(cells) if not unusable(cell)])
+        self._translate([cell for cell in dict.fromkeys(cells) if self.words.usable(cell)])
         self._announce()
         return [self._query(sample, cell) for sample, cell in zip(samples, cells, strict=True)]
 
     def _query(self, sample: Sample, cell: str) -> Query | str:
         """What a row's prompt asks for, or the reason why it cannot be asked."""
         try:
-            clean(cell)
+            self.words.name(cell)
             classes = (self._english_of(cell).text,)
             self.detector.check(classes)
         except InputError as error:
@@ -163,11 +165,8 @@ class DetectPipeline:
 
     def _translate(self, prompts: Sequence[str]) -> None:
         """Fills `english` for the prompts that have an English."""
-        cleaned = {prompt: clean(prompt) for prompt in prompts}
-        english = to_english(
-            cleaned.values(), self.lexicon, self._translations if self.config.translation.checkpoint else None
-        )
-        self.english |= {prompt: english[text] for prompt, text in cleaned.items() if text in english}
+        translate = self._translations if self.config.translation.checkpoint else None
+        self.english |= to_english(prompts, self.words, translate)
 
     def _translations(self, texts: Sequence[str]) -> dict[str, str]:
         """The translator's English of the texts that it could translate."""
@@ -196,6 +195,8 @@ class DetectPipeline:
         more = [f"and {len(shown) - PROMPTS_SHOWN} more"] if len(shown) > PROMPTS_SHOWN else []
         if shown:
             print(f"prompts: {', '.join(shown[:PROMPTS_SHOWN] + more)}", file=sys.stderr)
+        notes = [f"{prompt} -> {it.text}: {it.note}" for prompt, it in self.english.items() if it.note]
+        print(*notes[:PROMPTS_SHOWN], sep="\n", end="\n" if notes else "", file=sys.stderr)
 
     def _warn_of_saturation(self) -> None:
         if self.saturated:

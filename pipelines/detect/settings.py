@@ -11,9 +11,9 @@ from pipelines.core.model import AUTO, Models
 from pipelines.core.places import OutputFile, OutputFolder
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.core.submission.fields import Field
-from pipelines.core.words.lexicon import clean, look_up, read_lexicon
-from pipelines.detect.models import DETECTORS
-from pipelines.detect.prompts import to_english
+from pipelines.core.words.lexicon import read_lexicon
+from pipelines.detect.models import DETECTORS, class_names
+from pipelines.detect.prompts import Vocabulary, to_english
 
 BOX_FILES = (".csv", ".json")
 """How the files of boxes that a run writes may end."""
@@ -42,7 +42,8 @@ class DetectConfig:
     model: str = AUTO
     """The detector, or `auto`: the one that fits the checkpoint's config.json."""
     prompts: str | list[str] | None = None
-    """What to count, in Korean or English: one prompt (column `count`), or several (a column each)."""
+    """What to count, in Korean or English, as a word, phrase or question that names one thing: one prompt (column
+    `count`), or several (a column each). 배(pear) asks for the pear of what 배 may mean."""
     prompt_column: str | None = None
     """Column of the test CSV with a prompt a row; where it is given, `prompts` is not used."""
     lexicon: Path | None = None
@@ -54,6 +55,8 @@ class DetectConfig:
     """Of two boxes of a class that overlap by more than this (intersection over union, 0 to 1) the better one stays."""
     nms_across_classes: bool = False
     """Whether boxes of different classes drop each other too."""
+    drop_groups: bool = True
+    """Whether a box that only frames several smaller ones of its class, which are counted, is left out."""
     boxes: OutputFile | None = None
     """File for the counted boxes: .csv (image,class,score,x0,y0,x1,y1 in pixels) or .json (COCO's results)."""
     categories: Path | None = None
@@ -63,39 +66,39 @@ class DetectConfig:
     runner: RunnerConfig = RunnerConfig()
 
     def __post_init__(self) -> None:
-        for name, value in (("box_threshold", self.box_threshold), ("nms_iou", self.nms_iou)):
+        for key, value in (("box_threshold", self.box_threshold), ("nms_iou", self.nms_iou)):
             if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name} is 0 to 1, not {value}")
+                raise ValueError(f"{key} is 0 to 1, not {value}")
         if self.boxes is not None and self.boxes.suffix.lower() not in BOX_FILES:
             raise ValueError(f"boxes is a file that ends in {' or '.join(BOX_FILES)}, not {self.boxes}")
 
 
 def fields(config: DetectConfig) -> Mapping[str, Field]:
     """What the rows hold: one `count`, or a count for each of several prompts. Raises InputError as `run_prompts`."""
-    prompts, lexicon = run_prompts(config), read_lexicon(config.lexicon)
+    prompts, words = run_prompts(config), vocabulary(config)
     if len(prompts) < 2:
-        names = [name for prompt in prompts for name in (prompt, *_names(prompt, lexicon))]
+        names = [name for prompt in prompts for name in (prompt, *_names(prompt, words))]
         return {"count": Field("count", ("number", "answer", "개수", "갯수", "수", *names))}
-    return {prompt: Field("count", _names(prompt, lexicon), asked=True) for prompt in prompts}
+    return {prompt: Field("count", _names(prompt, words), asked=True) for prompt in prompts}
 
 
-def _names(prompt: str, lexicon: Mapping[str, str]) -> list[str]:
-    """What a prompt's column may be called: its English, and all Korean words for that, by the lexicon."""
-    cleaned = clean(prompt)
-    english = look_up(cleaned, lexicon) or cleaned
-    return [english, *(korean for korean, word in lexicon.items() if word == english)]
+def _names(prompt: str, words: Vocabulary) -> list[str]:
+    """What a prompt's column may be called: its noun in English, and all Korean words for that, by the lexicon."""
+    named = words.name(prompt)
+    english = named.english or named.text
+    return [english, *(korean for korean, word in words.lexicon.items() if word == english)]
 
 
 def samples(config: DetectConfig) -> list[Sample]:
     """The photos to count in. Raises InputError, also for prompts that no run could use."""
-    lexicon = read_lexicon(config.lexicon)
+    words = vocabulary(config)
     prompts = run_prompts(config)
     found = read_samples(config.data)
     if config.prompt_column is not None:
         cells = column_prompts(found, config.prompt_column, config.data)
-        prompts = [cell for cell in cells if not unusable(cell)]
+        prompts = [cell for cell in cells if words.usable(cell)]
     if config.translation.checkpoint is None:
-        to_english(map(clean, prompts), lexicon, translate=None)
+        to_english(prompts, words, translate=None)
     return found
 
 
@@ -109,8 +112,9 @@ def run_prompts(config: DetectConfig) -> list[str]:
     prompts = [config.prompts] if isinstance(config.prompts, str) else list(config.prompts or [])
     if not prompts:
         raise InputError("expected what to count, found no prompt; give --prompts 강아지 고양이, or --prompt-column")
+    words = vocabulary(config)
     for prompt in prompts:
-        clean(prompt)
+        words.name(prompt)
     if len(set(prompts)) < len(prompts):
         raise InputError(f"expected prompts that differ, for each is a column, found {', '.join(prompts)}")
     return prompts
@@ -128,10 +132,8 @@ def column_prompts(samples: Sequence[Sample], column: str, data: DataConfig) -> 
     return [sample.fields[column] for sample in samples]
 
 
-def unusable(prompt: str) -> bool:
-    """Whether a prompt names nothing that can be looked for."""
-    try:
-        clean(prompt)
-    except InputError:
-        return True
-    return False
+def vocabulary(config: DetectConfig) -> Vocabulary:
+    """What prompts may name: the classes of a checkpoint folder that has its own, and the words of the lexicon."""
+    folder = Path(config.checkpoint).expanduser()
+    classes = class_names(folder) if (folder / "config.json").is_file() else ()
+    return Vocabulary(read_lexicon(config.lexicon), classes)

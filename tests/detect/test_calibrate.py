@@ -70,6 +70,13 @@ def test_no_boxes_are_zero_everywhere():
     assert sweep_counts(found, [0, 1], [0.1, 0.5], [0.5, 1.0], False).tolist() == np.zeros((2, 2, 2)).tolist()
 
 
+def test_a_frame_counts_where_the_threshold_leaves_less_than_two_inside():
+    boxes = torch.tensor([[0.0, 0, 10, 20], [12, 0, 22, 20], [0, 0, 22, 20]])
+    found = Detections(boxes, torch.tensor([0.5, 0.3, 0.9]), torch.zeros(3, dtype=torch.int64))
+    assert sweep_counts(found, [0], [0.2, 0.4], [0.7], False).tolist() == [[[2], [2]]]
+    assert sweep_counts(found, [0], [0.2, 0.4], [0.7], False, drop_groups=False).tolist() == [[[3], [2]]]
+
+
 @pytest.mark.parametrize("across_classes", [False, True])
 def test_every_setting_counts_what_a_run_of_it_counts(config, across_classes):
     low = DetectConfig(**{**vars(config), "box_threshold": 0.2, "nms_across_classes": across_classes})

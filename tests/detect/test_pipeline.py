@@ -20,6 +20,7 @@ from pipelines.detect.models import DETECTORS
 from pipelines.detect.pipeline import DetectPipeline
 from pipelines.detect.settings import DetectConfig, TranslationConfig, fields, samples
 from tests import tiny
+from tests.detect.tiny import yolo as tiny_yolo
 
 RUNNER = RunnerConfig(batch=2, progress=False, device="cpu")
 NO_FOLDER = "./there/is/no/checkpoint"
@@ -165,6 +166,48 @@ def test_what_is_left_open_is_the_checkpoints_own(make, request, folder):
     told, _ = make(prompts=["개"], checkpoint=str(folder), model=name, box_threshold=0.3)
     assert pipeline.config == told.config
     assert pipeline.record()["box_threshold"] == pipeline.detector.threshold == 0.3
+
+
+def test_closed_classes_by_names_that_are_no_english(make, tmp_path):
+    names = ["안전모", "0", "St. Bernard"]
+    folder = tiny_yolo(tmp_path / "korean")
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"names": names}), encoding="utf-8")
+    pipeline, found = make(prompts=["헬멧", "0", "st. bernard"], checkpoint=str(folder), boxes=tmp_path / "boxes.csv")
+    assert pipeline.classes == ("안전모", "0", "st. bernard")
+    rows = [pipeline.rows(outcome.item, outcome.result)[0] for outcome in pipeline(found)]
+    assert sum(sum(row.values()) for row in rows) > 0
+    with pytest.raises(InputError, match=r"안전모, 0, st\. bernard.*found dog"):
+        make(prompts=["강아지"], checkpoint=str(folder))
+
+
+# --- questions and phrases
+
+
+@pytest.mark.parametrize(
+    "prompt", ["사진에 강아지가 몇 마리 있나요?", "How many dogs are there in this picture?", "두 마리의 개"]
+)
+def test_a_question_asks_for_its_noun(make, prompt, capsys):
+    pipeline, found = make(prompts=prompt)
+    plain, _ = make(prompts="dog")
+    asked, expected = ([each.rows(o.item, o.result) for o in each(found)] for each in (pipeline, plain))
+    assert asked == expected
+    assert f"{prompt} -> dog" in capsys.readouterr().err
+
+
+def test_what_is_chosen_and_left_out_is_said(make, capsys):
+    make(prompts=["차", "자전거를 타는 개"])
+    said = capsys.readouterr().err
+    assert "차 -> car: it may be tea too, as in '차(tea)'" in said
+    assert "자전거를 타는 개 -> dog: no detector looks at: 자전거를 타는" in said
+
+
+def test_a_row_that_asks_for_two_things_is_blank_by_name(make, photos, tmp_path):
+    test_csv = table(tmp_path / "test.csv", f"id,image,query\n0,{photos[0].id},개와 고양이\n1,{photos[1].id},dogs\n")
+    pipeline, found = make({"test_csv": test_csv}, prompt_column="query")
+    first, second = pipeline(found)
+    assert "found 2 in '개와 고양이'; give several things as a list of prompts: '개' '고양이'" in first.error
+    assert second.ok
 
 
 # --- what is written

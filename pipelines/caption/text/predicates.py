@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipelines.caption.text import exceptions
 from pipelines.caption.text.hangul import NONE, SS, B, L, N, S, close, final, without_l
-from pipelines.caption.text.morphemes import Morpheme, Token, tokens
+from pipelines.core.words.morphemes import Morpheme, Token, tokens
 
 _STEMS = frozenset({"VV", "VA", "VX", "VCP", "VCN", "XSV", "XSA", "EP"})
 _NOUNS = frozenset({"NNG", "NNP", "NNB", "NNBC", "NP", "NR", "XSN"})

@@ -1,17 +1,15 @@
 """The names of things: Korean words with their English, and what is a name in either."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 from pipelines.core.errors import InputError
 from pipelines.core.images.samples import read_table
+from pipelines.core.words.particles import stems
 
 BUNDLED_LEXICON = Path(__file__).with_name("lexicon.csv")
-SYNONYM_SEPARATOR = "|"
-
-PARTICLES = ("들이", "들을", "들은", "들의", "들", "이", "가", "을", "를", "은", "는")
-"""Endings that a noun may carry in a prompt, longer ones first. 도, 의 and the like end too many nouns."""
+SEPARATOR = "|"
 
 
 def clean(prompt: str) -> str:
@@ -19,7 +17,7 @@ def clean(prompt: str) -> str:
 
     Raises InputError where it names nothing, names several things, or is neither Korean nor written in Latin letters.
     """
-    text = " ".join(unicodedata.normalize("NFC", prompt).split()).lower().strip(" .?!,;")
+    text = tidy(prompt)
     if not text:
         raise InputError(f"expected a prompt that names what to find, found {prompt!r}")
     if any(mark in text for mark in ".?;,"):
@@ -29,6 +27,11 @@ def clean(prompt: str) -> str:
     if not has_hangul(text):
         check_latin(text)
     return text
+
+
+def tidy(prompt: str) -> str:
+    """The prompt in NFC and lower case, its white space single and its final marks gone, whatever it is."""
+    return " ".join(unicodedata.normalize("NFC", prompt).split()).lower().strip(" .?!,;")
 
 
 def check_latin(text: str) -> None:
@@ -46,39 +49,81 @@ def has_hangul(text: str) -> bool:
     return any("HANGUL" in unicodedata.name(letter, "") for letter in text)
 
 
-def read_lexicon(user: Path | None = None) -> dict[str, str]:
-    """Korean word, in the form of `look_up`, -> English: the bundled lexicon with the user's own file put over it.
+class Lexicon(Mapping[str, str]):
+    """Korean words, as `lexicon_key` writes them, with their English."""
 
-    A file is a CSV of the columns korean, english and, where wanted, synonyms (Korean, with | between them). Raises
-    InputError, naming the file, where it is not, or where one word has two meanings.
+    def __init__(self, words: Mapping[str, str], others: Mapping[str, tuple[str, ...]]) -> None:
+        self.words = words
+        self.others = others
+        """What else a word may mean, in English: pear and belly of 배, which is a boat."""
+        self.english = frozenset(words.values())
+
+    def __getitem__(self, word: str) -> str:
+        return self.words[word]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.words)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+
+def read_lexicon(user: Path | None = None) -> Lexicon:
+    """The bundled lexicon with the user's own file put over it.
+
+    A file is a CSV of the columns korean, english and, where wanted, synonyms (Korean) and otherwise (what else the
+    Korean word may mean, in English), with | between several. Raises InputError, naming the file, where it is not, or
+    where one word has two meanings.
     """
-    lexicon = _read_one(BUNDLED_LEXICON)
-    return lexicon if user is None else lexicon | _read_one(user)
+    bundled = read_words(BUNDLED_LEXICON)
+    if user is None:
+        return bundled
+    own = read_words(user)
+    others = {word: meanings for word, meanings in bundled.others.items() if word not in own}
+    return Lexicon({**bundled.words, **own.words}, {**others, **own.others})
 
 
 def look_up(word: str, lexicon: Mapping[str, str]) -> str | None:
     """The English of a Korean word, as it stands or without its particle; None where the lexicon lacks it."""
+    form = find(word, lexicon)
+    return None if form is None else lexicon[form]
+
+
+def find(word: str, names: Container[str]) -> str | None:
+    """The one of the names, written as `lexicon_key` does, that a word is, as it stands or without its particle."""
     key = lexicon_key(word)
-    forms = [key, *(key.removesuffix(particle) for particle in PARTICLES if key.endswith(particle))]
-    return next((lexicon[form] for form in forms if form in lexicon), None)
+    if key in names:
+        return key
+    forms = map(lexicon_key, stems(word)) if has_hangul(word) else iter(())
+    return next((form for form in forms if form in names), None)
 
 
-def _read_one(path: Path) -> dict[str, str]:
+def read_words(path: Path) -> Lexicon:
+    """One file, as `read_lexicon` says."""
     table = read_table(path)
     if not {"korean", "english"} <= set(table.columns):
         raise InputError(f"{path}: expected the columns korean and english, found {', '.join(table.columns)}")
-    lexicon: dict[str, str] = {}
+    words: dict[str, str] = {}
+    others: dict[str, tuple[str, ...]] = {}
     for row in table.rows:
         try:
-            english = clean(row["english"])
-            check_latin(english)
+            english = _english(row["english"])
+            otherwise = tuple(_english(each) for each in row.get("otherwise", "").split(SEPARATOR) if each)
         except InputError as error:
             raise InputError(f"{path}, the English of {row['korean']}: {error}") from None
-        for word in (row["korean"], *row.get("synonyms", "").split(SYNONYM_SEPARATOR)):
+        for word in (row["korean"], *row.get("synonyms", "").split(SEPARATOR)):
             key = lexicon_key(word)
-            if key and lexicon.setdefault(key, english) != english:
-                raise InputError(f"{path}: expected one meaning of {word}, found {lexicon[key]} and {english}")
-    return lexicon
+            if key and words.setdefault(key, english) != english:
+                raise InputError(f"{path}: expected one meaning of {word}, found {words[key]} and {english}")
+        if otherwise:
+            others[lexicon_key(row["korean"])] = otherwise
+    return Lexicon(words, others)
+
+
+def _english(text: str) -> str:
+    cleaned = clean(text)
+    check_latin(cleaned)
+    return cleaned
 
 
 def lexicon_key(word: str) -> str:

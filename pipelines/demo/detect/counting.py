@@ -41,6 +41,8 @@ class Found:
     """The photos with their boxes before NMS, or None where one could not be looked at; filled as they come."""
     threshold: float
     """The score that a box has to exceed by the task's settings, or by the detector's own."""
+    drop_groups: bool = True
+    """Whether a box that only frames several others of its class goes."""
 
     def counted(self, threshold: float, iou: float) -> "list[Detections | None]":
         """Of each photo the boxes that count with a score threshold and an IoU of NMS (both 0 to 1)."""
@@ -48,7 +50,9 @@ class Found:
 
         # As the command does it: the detector drops what scores too little, then comes NMS.
         return [
-            None if boxes is None else suppress(boxes[boxes.scores > threshold], iou, self.across_classes)
+            None
+            if boxes is None
+            else suppress(boxes[boxes.scores > threshold], iou, self.across_classes, self.drop_groups)
             for _, boxes in self.photos
         ]
 

@@ -79,7 +79,7 @@ def look(pictures: Sequence[Sample], prompts: Sequence[str]) -> None:
             return
         found = Found(
             dict(pipeline.english), pipeline.classes, list(pipeline.fields), pipeline.places,
-            config.nms_across_classes, [], threshold,
+            config.nms_across_classes, [], threshold, config.drop_groups,
         )  # fmt: skip
         st.session_state[FOUND] = found
         for outcome in pipeline.detect(pictures):
@@ -123,6 +123,7 @@ def legend(found: Found, table: pd.DataFrame) -> str:
         "lexicon": say("사전", "lexicon"),
         "translation": say("번역", "translated"),
         "as given": say("그대로", "as is"),
+        "own name": say("모델의 이름", "the model's name"),
     }
     cards = []
     for number, ((prompt, english), place) in enumerate(zip(found.prompts.items(), found.places, strict=True), start=1):
@@ -130,7 +131,8 @@ def legend(found: Found, table: pd.DataFrame) -> str:
         cards.append(
             f'<div style="border-left: 0.375rem solid rgb({red}, {green}, {blue}); padding: 0 1.25rem 0 0.75rem">'
             f"<b>{html.escape(prompt)}</b> → {html.escape(english.text)} "
-            f'<small style="opacity: 0.65">{sources[english.source]}</small>'
+            f'<small style="opacity: 0.65" title="{html.escape(english.note)}">{sources[english.source]}'
+            f"{' *' if english.note else ''}</small>"
             f'<div style="font-size: 1.75rem; line-height: 1.3">{int(table.iloc[:, number].sum())}</div></div>'
         )
     return f'<div style="display: flex; flex-wrap: wrap; gap: 1rem; margin: 0.5rem 0">{"".join(cards)}</div>'
@@ -245,16 +247,16 @@ def _table(found: Found, table: pd.DataFrame) -> None:
 
 def _advice(prompts: Sequence[str], config: "DetectConfig", error: InputError) -> str:
     """Why the prompts cannot be used, for a visitor, who has no command line."""
-    from pipelines.core.words.lexicon import clean, read_lexicon
     from pipelines.detect.prompts import unknown_words
-    from pipelines.detect.settings import unusable
+    from pipelines.detect.settings import vocabulary
 
-    if wrong := [prompt for prompt in prompts if unusable(prompt)]:
+    words = vocabulary(config)
+    if wrong := [prompt for prompt in prompts if not words.usable(prompt)]:
         return say(
             f"찾을 수 없는 말: {', '.join(wrong)}. 한 가지를 가리키는 한국어나 영어 낱말로 적어 주세요.",
             f"These cannot be looked for: {', '.join(wrong)}. Give words for one thing each, in Korean or English.",
         )
-    if unknown := unknown_words(map(clean, prompts), read_lexicon(config.lexicon)):
+    if unknown := unknown_words(prompts, words):
         return say(
             f"영어로 옮기지 못한 말: {', '.join(unknown)}. 더 흔한 말이나 영어로 적어 주세요.",
             f"No English found for: {', '.join(unknown)}. Try a commoner word, or English.",

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.core.model import Model, choose
+from pipelines.core.model import Model, choose, read_config
+from pipelines.core.words.lexicon import tidy
 
 if TYPE_CHECKING:  # they import torch
     from pipelines.detect.models.detector import Detector
@@ -42,6 +43,12 @@ DETECTORS: "dict[str, Model[Detector]]" = {
     ),
 }
 """Each class takes a checkpoint folder and the score (0 to 1) that a box has to exceed."""
+
+
+def class_names(folder: Path) -> tuple[str, ...]:
+    """The classes that a checkpoint's detector was trained on, as its config.json names them; none if it takes any."""
+    names = read_config(folder).get("names")
+    return tuple(tidy(name) for name in names if isinstance(name, str)) if isinstance(names, list) else ()
 
 
 def load_detector(name: str, folder: Path, threshold: float | None = None) -> "Detector":

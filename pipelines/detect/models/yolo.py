@@ -29,6 +29,7 @@ from pipelines.core.images.preprocess import (
     resize,
 )
 from pipelines.core.running.batch_model import Batch
+from pipelines.core.words.lexicon import tidy
 from pipelines.detect.boxes.detections import Detections, Query
 from pipelines.detect.models.detector import above, in_source, read_queries
 
@@ -49,7 +50,7 @@ class Yolo:
         Raises CheckpointError for a folder that does not fit.
         """
         architecture, names, side = _settings(folder)
-        self.names = [name.lower() for name in names]
+        self.names = [tidy(name) for name in names]
         self.threshold = threshold
         self.module = _network(architecture, len(names), folder)
         self.spec = PreprocessSpec(
@@ -62,7 +63,7 @@ class Yolo:
 
     def check(self, classes: Sequence[str]) -> None:
         """Raises InputError, listing the classes that there are, for any other."""
-        others = [name for name in classes if name.lower() not in self.names]
+        others = [name for name in classes if tidy(name) not in self.names]
         if others:
             raise InputError(
                 f"expected classes that this YOLO was trained on ({', '.join(self.names)}), found {', '.join(others)}; "
@@ -92,7 +93,7 @@ class Yolo:
         rows = in_source(torch.cat([cxcywh, torch.stack([scores, ids], dim=-1)], dim=-1), batch["size_hw"])
         places = torch.full((len(self.names),), -1.0)  # of the classes that nobody asked for
         for place, name in enumerate(batch["classes"]):
-            places[self.names.index(name.lower())] = place
+            places[self.names.index(tidy(name))] = place
         rows[..., 5] = places[rows[..., 5].long()]
         return [above(of_picture, self.threshold) for of_picture in rows]
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.core.errors import InputError
-from pipelines.core.words import lexicon
+from pipelines.core.words.lexicon import lexicon_key
+from pipelines.core.words.particles import stems
 from pipelines.search.where.conditions import Compare
 from pipelines.search.where.quantities import quantities
 
@@ -25,11 +26,6 @@ class Asked:
     """How many of what the text names, of the kinds that are counted."""
 
 
-PARTICLES = (
-    *lexicon.PARTICLES, "에서의", "에서", "에게", "에", "의", "이랑", "랑", "하고", "와", "과", "으로", "로", "도",
-    "만",
-)  # fmt: skip
-"""What a noun that is known may carry in a query."""
 SHORTEST = 2
 """Syllables of a noun that loses its particle: with one, too many words are another noun and a particle by chance."""
 
@@ -65,11 +61,10 @@ def take_apart(query: str, counted: Mapping[str, str], nouns: Collection[str] = 
 
 def bare(word: str, nouns: Collection[str]) -> str:
     """A noun without its particle, 바닷가 of 바닷가의, where what is left is one of `nouns`; else the word as it is."""
-    key = lexicon.lexicon_key(word)
+    key = lexicon_key(word)
     if key in nouns:
         return word
-    stems = (key.removesuffix(particle) for particle in PARTICLES if key.endswith(particle))
-    return next((stem for stem in stems if len(stem) >= SHORTEST and stem in nouns), word)
+    return next((stem for stem in stems(key) if len(stem) >= SHORTEST and stem in nouns), word)
 
 
 def _of_captions(

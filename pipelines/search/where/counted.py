@@ -1,14 +1,9 @@
 """What the kinds of objects that an album has counted may be called, in Korean and English, one and many."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
+from pipelines.core.words.english import singulars
 from pipelines.core.words.lexicon import lexicon_key, look_up
-
-IRREGULAR = {
-    "people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "geese": "goose",
-    "feet": "foot", "teeth": "tooth", "oxen": "ox", "knives": "knife", "wolves": "wolf", "leaves": "leaf",
-}  # fmt: skip
-"""Plurals that no ending tells."""
 
 
 def counted_names(kinds: Iterable[str], lexicon: Mapping[str, str]) -> dict[str, str]:
@@ -27,17 +22,4 @@ def counted_names(kinds: Iterable[str], lexicon: Mapping[str, str]) -> dict[str,
 def find_class(word: str, names: Mapping[str, str]) -> str | None:
     """The kind that a word names: as it stands, without its Korean particle, or as an English plural; else None."""
     found = look_up(word, names)
-    return found or next((names[one] for one in _singulars(lexicon_key(word)) if one in names), None)
-
-
-def _singulars(word: str) -> Iterator[str]:
-    """What an English word may be the plural of."""
-    for many, one in IRREGULAR.items():
-        if word.endswith(many):  # policemen
-            yield word.removesuffix(many) + one
-    if word.endswith("ies"):
-        yield f"{word[:-3]}y"
-    if word.endswith("s"):
-        yield word[:-1]
-    if word.endswith("es"):
-        yield word[:-2]
+    return found or next((names[one] for one in singulars(lexicon_key(word)) if one in names), None)

@@ -4,14 +4,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pipelines.core.words.korean import COUNTERS
 from pipelines.search.where.conditions import Compare, Counted, Operator
 from pipelines.search.where.counted import find_class
 
-COUNTERS = (
-    "마리", "명", "분", "사람", "인", "개", "대", "송이", "그루", "권", "잔", "채", "척", "장", "벌", "켤레", "병",
-    "자루", "알", "통", "조각", "줄기", "포기", "다발", "접시", "그릇",
-)  # fmt: skip
-"""Words that count things, after a number."""
 PARTICLES = ("의", "와", "과", "이", "가", "을", "를", "은", "는", "도", "만", "이랑", "랑", "하고")
 """What a counter may carry."""
 BOUNDS: dict[str, Operator] = {"이상": ">=", "이하": "<=", "초과": ">", "미만": "<"}

@@ -8,6 +8,7 @@ import pytest
 from mini.world import KINDS
 from pipelines.core.errors import InputError
 from pipelines.core.words.lexicon import BUNDLED_LEXICON, check_latin, clean, has_hangul, look_up, read_lexicon
+from pipelines.core.words.morphemes import tokens
 
 COCO = (
     "person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop sign, "
@@ -90,7 +91,51 @@ def test_the_lexicon_gives_each_word_one_line():
         rows = list(csv.DictReader(file))
     words = [word for row in rows for word in (row["korean"], *filter(None, row["synonyms"].split("|")))]
     assert len(words) == len(set(words))
-    assert len(rows) == len({row["english"] for row in rows})
+    alone = [row["english"] for row in rows if not row["otherwise"]]
+    assert len(alone) == len(set(alone))
+
+
+ODD = (
+    "남아 냥이 꽃게 대게 새 매 새둥지 살구 늙은호박 스시 요거트 토스터기 에어프라이어 헤어드라이기 "
+    "드라이기 킥보드 우편함 백팩 에어콘 큐알코드 못 공구함 총 구기공 탁구채 가면 자동심장충격기 십대 "
+    "이층버스 2층버스 차로 속도제한표지판 고가도로 퍽 펀치백 일회용컵 일회용접시 분리수거함 삼각자 "
+    "클립보드집게 용과 타조알 누에 난 산세베리아 다육이 쿠킹호일 헤어롤 고데기 전동드릴 도어록"
+)
+"""Words that the analyser does not know for nouns: found by the lexicon alone."""
+
+
+def nominal(part):
+    return len(part.parts) == 1 and part.has("NN", "SL", "XSN", "XPN", "XR")
+
+
+def test_the_lexicons_words_are_nouns_to_the_analyser():
+    with BUNDLED_LEXICON.open(encoding="utf-8") as file:
+        words = {word for row in csv.DictReader(file) for word in (row["korean"], *row["synonyms"].split("|")) if word}
+    plain = {word for word in words if " " not in word}
+    odd = {word for word in plain if not all(map(nominal, tokens(word)))}
+    assert odd == set(ODD.split())
+
+
+MANY = (
+    "noodles chopsticks grapes stairs glasses sunglasses scissors pants jeans shorts clothes pajamas "
+    "fireworks headphones earphones binoculars pliers tweezers goggles cosmetics drawers fries ribs "
+    "rhinoceros thermos"
+)
+"""What is named in the plural, be it one."""
+
+
+def test_the_lexicons_english_is_in_the_singular():
+    english = read_lexicon().english
+    last = {meaning.rpartition(" ")[2] for meaning in english}
+    many = {word for word in last if word.endswith("s") and not word.endswith(("ss", "us", "is"))}
+    assert many == set(MANY.split())
+
+
+def test_other_meanings_stand_by_the_word(lexicon):
+    assert lexicon["배"] == "boat" and lexicon.others["배"] == ("pear", "belly")
+    assert lexicon["차"] == "car" and lexicon.others["차"] == ("tea",)
+    for word in ("눈", "말", "밤", "다리"):
+        assert lexicon.others[word], word
 
 
 @pytest.mark.parametrize(
@@ -109,6 +154,10 @@ def test_the_lexicon_gives_each_word_one_line():
         ("마을", "village"),
         ("없는낱말", None),
         ("가", None),
+        ("차이", None),  # the difference, and no car
+        ("길이", None),
+        ("소가", "cow"),
+        ("감이", None),  # a noun of its own
     ],
 )
 def test_look_up(lexicon, word, english):

