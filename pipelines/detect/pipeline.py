@@ -127,7 +127,7 @@ class DetectPipeline:
         """The number of each class, which no picture decides: by the order of the prompts, or as the settings' file."""
         classes = [name for query in queries if isinstance(query, Query) for name in query.classes]
         prompts = {prompt: english.text for prompt, english in self.english.items()}
-        return category_numbers(self.classes or classes, prompts, self.config.categories, self.lexicon)
+        return category_numbers(self.classes or classes, prompts, self.config.categories, self.words.lexicon)
 
     def _detect(
         self, samples: Sequence[Sample], queries: Sequence[Query | str]
