@@ -22,7 +22,8 @@ from benchmarks.indexing import draw_photos
 from benchmarks.rows import DTYPES, Precision, named
 from pipelines.caption.models import load_captioner
 from pipelines.caption.models.captioner import Captioner
-from pipelines.core.images.samples import Sample, list_images
+from pipelines.core.images.folders import list_images
+from pipelines.core.images.samples import Sample
 from pipelines.core.running.batch_model import BatchModel
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig

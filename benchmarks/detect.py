@@ -19,7 +19,8 @@ from transformers import GroundingDinoForObjectDetection, GroundingDinoImageProc
 
 from benchmarks import rows
 from benchmarks.indexing import draw_photos
-from pipelines.core.images.samples import Sample, list_images
+from pipelines.core.images.folders import list_images
+from pipelines.core.images.samples import Sample
 from pipelines.core.running.batch_model import BatchModel
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig

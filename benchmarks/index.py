@@ -26,7 +26,7 @@ from transformers import AutoModel, AutoProcessor, CLIPConfig, CLIPImageProcesso
 from benchmarks import rows
 from benchmarks.indexing import draw_photos
 from benchmarks.rows import DTYPES, Precision, named
-from pipelines.core.images.samples import list_images
+from pipelines.core.images.folders import list_images
 from pipelines.core.networks.clip import load_clip
 from pipelines.core.running.batch_model import BatchModel, Outcome
 from pipelines.core.running.runner import Runner

@@ -22,11 +22,12 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoModel, AutoProcessor
 
-from pipelines.core.images.decode import opened
+from pipelines.core.images.opening import look
 from pipelines.core.networks.checkpoints import file_hash
 from pipelines.core.networks.clip import ClipImages, load_clip
 from pipelines.core.running.runner import Runner
@@ -135,9 +136,12 @@ def shares(files: Sequence[PhotoFile], images: ClipImages, album: Album) -> dict
 
 def decode_reduced(path: Path, least: int) -> None:
     """A JPEG's pixels as `read_photo` has them decoded."""
-    with opened(path) as picture:
+
+    def at(picture: ImageFile) -> None:
         picture.draft(picture.mode, (least, least))
         picture.convert("RGB")
+
+    look(path, at)
 
 
 def measure(count: int) -> dict[str, object]:

@@ -81,11 +81,20 @@ def doctor(found: Mapping[str, Any]) -> Iterator[Row]:
     )
 
 
+def pictures(found: Mapping[str, Any]) -> Iterator[Row]:
+    """Of `python -m benchmarks.pictures`."""
+    files = f"listing a folder of {found['files']:,} files, beside a plain walk by endings"
+    for name, most in found["most"].items():
+        what = files if name == "listing" else f"decoding a {name}, beside OpenCV alone"
+        yield Row(what, f"{found[name]['ratio']:.2f} times its time", f"at most {most:g} times")
+
+
 ROWS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Row]]] = {
     "stress": stress,
     "memory": memory,
     "chat_memory": chat_memory,
     "doctor": doctor,
+    "pictures": pictures,
 }
 """Name of a file of results -> its rows."""
 

@@ -71,7 +71,7 @@ def test_bad_images_among_good_ones_have_blank_rows(photos, capsys, task):
     images = photos[task]
     (images / "text.jpg").write_text("no picture at all")
     torn = images / "torn.jpg"
-    torn.write_bytes(SAMPLES[task][0].read_bytes()[:2000])
+    torn.write_bytes(SAMPLES[task][0].read_bytes()[:200])  # and no pixel
     (images / "empty.png").write_bytes(b"")
     assert main(words(task, images)) == 0
     found = {row.pop("image"): row for row in rows(images, task)}

@@ -11,16 +11,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pipelines.anomaly.fitted import facts, fitted_backbone, fitted_method, load_fitted, save_fitted
-from pipelines.anomaly.folders import Folders, read_folders
-from pipelines.anomaly.maps.files import map_path, write_map
-from pipelines.anomaly.maps.heatmap import smooth, write_heatmap
+from pipelines.anomaly.maps.files import map_name, write_map
+from pipelines.anomaly.maps.heatmap import heatmap_name, smooth, write_heatmap
 from pipelines.anomaly.models import load_method, method_named
 from pipelines.anomaly.models.detector import Anomaly, AnomalyDetector, Fitted, PatchExtractor
 from pipelines.anomaly.models.features.backbone import load_backbone, settle
-from pipelines.anomaly.settings import AnomalyConfig, fields
+from pipelines.anomaly.settings import AnomalyConfig, fields, folders
 from pipelines.anomaly.threshold import check_rate, of_quantile, of_rate, out_of_fold, p_value, split
 from pipelines.core.errors import ConfigError, InputError, StoppedError
 from pipelines.core.extras import Extras
+from pipelines.core.images.names import file_names, own_name
 from pipelines.core.images.samples import Sample
 from pipelines.core.model import AUTO
 from pipelines.core.networks.checkpoints import origin, resolve
@@ -43,7 +43,7 @@ class AnomalyPipeline:
         self.config = config = replace(config, model=method_named(of_fitted))
         self.runner = runner
         self.fields = fields(config)
-        self.folders: Folders = read_folders(config.data.images, config.normal, not config.fitted)
+        self.folders = folders(config)
         self.checkpoint, options = self._checkpoint(), config.backbone_options
         reading = runner.load(partial(
             settle, self.checkpoint, config.backbone, strides=config.strides, out_indices=config.out_indices,
@@ -66,11 +66,14 @@ class AnomalyPipeline:
         self.unreadable: dict[str, str] = {}
         self.scores: dict[str, float] = {}
         self.p_values: dict[str, float] = {}
+        self.map_names: dict[str, str] = {}
+        self.heatmap_names: dict[str, str] = {}
         self.extras = Extras()
 
     def __call__(self, samples: Sequence[Sample]) -> Iterator[Outcome[Sample, Anomaly]]:
         """One Outcome per sample, in order; heatmaps and maps are written as they come."""
-        self._check_map_names(samples)
+        names = [self._name(sample) for sample in samples]
+        self.map_names, self.heatmap_names = file_names(names, map_name), file_names(names, heatmap_name)
         if not self.fitted:
             self.fit()
         detector = AnomalyDetector(self.extractor, self.fitted, self.folders.category)
@@ -131,19 +134,6 @@ class AnomalyPipeline:
                 category: replace(fitted, threshold=self._threshold(category, fitted.held_out))
                 for category, fitted in self.fitted.items()
             }
-
-    def _check_map_names(self, samples: Sequence[Sample]) -> None:
-        """Raises InputError where the maps of two images would be one file."""
-        if self.config.save_maps is None:
-            return
-        named: dict[Path, Path] = {}
-        for sample in samples:
-            other = named.setdefault(self._map_path(sample, self.config.save_maps), sample.path)
-            if other != sample.path:
-                raise InputError(
-                    f"expected images that differ by more than their ending, found {other} and {sample.path}: their "
-                    "maps would be one file; leave out save_maps"
-                )
 
     def _threshold(self, category: str, held_out: Sequence[float]) -> float:
         chosen = self.config.threshold
@@ -253,18 +243,18 @@ class AnomalyPipeline:
         fitted = self.fitted[self.folders.category(sample)]
         self.scores[sample.id] = result.score
         self.p_values[sample.id] = p_value(result.score, fitted.held_out)
-        if result.map is None:
+        if result.map is None or not (self.config.save_maps or self.config.save_images):
             return
+        name, heat = self._name(sample), smooth(result.map, self.backbone.size_hw)
         if self.config.save_maps:
-            path = self._map_path(sample, self.config.save_maps)
-            self.extras.write(partial(write_map, path, smooth(result.map, self.backbone.size_hw)))
+            path = self.config.save_maps / self.map_names[name]
+            if self.map_names[name] == map_name(name):  # the name of its own that a run among others gave it is stale
+                (self.config.save_maps / own_name(name, map_name)).unlink(missing_ok=True)
+            self.extras.write(partial(write_map, path, heat))
         if self.config.save_images:
-            name = sample.path.relative_to(self.config.data.images)
-            if name.suffix.lower() not in (".jpg", ".jpeg"):
-                name = name.with_name(f"{name.name}.jpg")
-            heat = smooth(result.map, self.backbone.size_hw)
-            path = self.config.save_images / name
+            path = self.config.save_images / self.heatmap_names[name]
             self.extras.write(partial(write_heatmap, path, sample.path, heat, fitted.threshold))
 
-    def _map_path(self, sample: Sample, folder: Path) -> Path:
-        return map_path(folder, sample.path.relative_to(self.config.data.images).as_posix())
+    def _name(self, sample: Sample) -> str:
+        """Its image's path in the folder of all."""
+        return sample.path.relative_to(self.config.data.images).as_posix()

@@ -5,7 +5,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pipelines.anomaly.folders import read_folders
+from pipelines.anomaly.folders import Folders, read_folders
 from pipelines.anomaly.models import METHODS
 from pipelines.core.config import DataConfig, schema
 from pipelines.core.images.samples import Sample, read_samples
@@ -121,4 +121,10 @@ def fields(config: AnomalyConfig) -> Mapping[str, Kind]:
 
 def samples(config: AnomalyConfig) -> list[Sample]:
     """The images to score: in a tree those of its test folders, in the order of the CSV where one is given."""
-    return read_samples(config.data, read_folders(config.data.images, config.normal, not config.fitted).tests)
+    return read_samples(config.data, folders(config).tests)
+
+
+def folders(config: AnomalyConfig) -> Folders:
+    """The images of a run. Raises InputError."""
+    data = config.data
+    return read_folders(data.images, config.normal, not config.fitted, data.ignore, data.white)

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import types
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import Field, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_origin
 
@@ -34,6 +34,12 @@ def schema(cls: type[Schema]) -> type[Schema]:
     return cast(type[Schema], made)
 
 
+def check_white(white: int | None) -> None:
+    """Raises ValueError for what cannot be white in a 16-bit picture."""
+    if white is not None and not 255 <= white <= 65535:
+        raise ValueError(f"white is 255 to 65535, not {white}")
+
+
 @schema
 class DataConfig:
     """What comes in and where the submission goes."""
@@ -48,8 +54,15 @@ class DataConfig:
     """Column of the ids in the CSVs; without it the first."""
     columns: dict[str, str] | None = None
     """Submission column -> what to write there, for samples whose names say too little, such as {answer: label}."""
+    ignore: list[str] = field(default_factory=list)
+    """What of the folder to leave out: names or paths in it, such as thumbs or *_mask.png."""
+    white: int | None = None
+    """What is white in 16-bit pictures (255 to 65535), such as 4095 for 12 bits; without it what their values show."""
     output: Path = Path("submissions/submission.csv")
     """The submission to write; a run record of the same name and the ending .json is written beside it."""
+
+    def __post_init__(self) -> None:
+        check_white(self.white)
 
 
 @schema

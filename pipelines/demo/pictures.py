@@ -7,7 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pipelines.core.images.samples import Sample, list_images
+from pipelines.core.images.folders import list_images
+from pipelines.core.images.samples import Sample
 from pipelines.demo.language import say
 from pipelines.demo.serving import libraries
 from pipelines.demo.settings import demo_config

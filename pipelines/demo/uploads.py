@@ -92,7 +92,8 @@ def _refusal(file: Upload, path: Path, limits: LimitsConfig) -> str:
     """Why a file is not taken; empty where it was written to `path` and is a picture by its header."""
     libraries()
     from pipelines.core.errors import ImageError
-    from pipelines.core.images.decode import FORMATS, image_size
+    from pipelines.core.images.decode import image_size
+    from pipelines.core.images.kinds import FORMATS
 
     if file.size > limits.megabytes * 10**6:
         return say(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipelines.core.errors import InputError
 from pipelines.core.extras import Extras
+from pipelines.core.images.names import file_names
 from pipelines.core.images.samples import Sample
 from pipelines.core.model import choose
 from pipelines.core.networks import checkpoints
@@ -19,7 +20,7 @@ from pipelines.core.submission.writing import check_writable
 from pipelines.core.words.lexicon import tidy
 from pipelines.detect.boxes.counting import count, suppress
 from pipelines.detect.boxes.detections import Detections, Query
-from pipelines.detect.boxes.drawing import draw
+from pipelines.detect.boxes.drawing import draw, file_name
 from pipelines.detect.boxes.files import BoxFile
 from pipelines.detect.models import DETECTORS, load_detector
 from pipelines.detect.prompts import English, to_english
@@ -75,6 +76,7 @@ class DetectPipeline:
         queries = self._queries(samples)
         boxes = None if self.config.boxes is None else BoxFile(self.config.boxes)
         words = {english.text: tidy(prompt) for prompt, english in self.english.items()}
+        drawn = file_names((sample.id for sample in samples), file_name)
         extras = Extras()
         self.saturated.clear()  # the record is of the latest run
         for query, outcome in zip(queries, self._detect(samples, queries), strict=True):
@@ -88,7 +90,8 @@ class DetectPipeline:
             if boxes is not None:
                 boxes.add(query, objects)
             if self.config.save_images is not None:
-                extras.write(partial(draw, query, objects, words, self.config.save_images))
+                path = self.config.save_images / drawn[outcome.item.id]
+                extras.write(partial(draw, query, objects, words, path))
             yield Outcome(outcome.item, objects)
         if boxes is not None:
             extras.write(boxes.write)

@@ -16,6 +16,7 @@ from pipelines.core.images.samples import read_samples
 from pipelines.core.model import models_of
 from pipelines.core.networks.catalogue import model_of
 from pipelines.core.networks.fitting import device_of
+from pipelines.core.notes import noticing
 from pipelines.core.running.cards import CardFacts
 from pipelines.core.running.device import choose, note_said
 from pipelines.core.running.runner import Runner
@@ -31,6 +32,16 @@ FREE_MEMORY = 2 * 2**30
 
 def examine_inputs(task: Task, config: Any) -> list[Finding]:  # noqa: ANN401 - a task's settings class
     """All that is wrong with what a run is given, found before a model loads; an empty list where nothing is."""
+    with noticing() as noticed:
+        findings = _examine_inputs(task, config)
+    findings += [Finding("warning", f"{path}: {what}") for path, what in noticed.items()]
+    of_device = examine_device(config.runner)
+    if not any(finding.severity == "error" for finding in of_device):
+        of_device += ahead.warnings(config, device_of(Runner(config.runner)), ahead.here())
+    return findings + of_device
+
+
+def _examine_inputs(task: Task, config: Any) -> list[Finding]:  # noqa: ANN401 - a task's settings class
     findings = []
     try:
         fields = task.fields(config)
@@ -46,11 +57,7 @@ def examine_inputs(task: Task, config: Any) -> list[Finding]:  # noqa: ANN401 - 
     broken = any(finding.severity == "error" for finding in findings)
     if refused and not (broken and refused == said) and Finding("error", refused) not in findings:
         findings.append(Finding("error", refused))
-    findings += check_models(config)
-    of_device = examine_device(config.runner)
-    if not any(finding.severity == "error" for finding in of_device):
-        of_device += ahead.warnings(config, device_of(Runner(config.runner)), ahead.here())
-    return findings + of_device
+    return findings + check_models(config)
 
 
 def examine_device(runner: RunnerConfig, cards: CardFacts | None = None) -> list[Finding]:

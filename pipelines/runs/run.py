@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from pipelines.core.config import DataConfig
 from pipelines.core.images.samples import Sample
+from pipelines.core.notes import by_id, noticing, print_notes
 from pipelines.core.running.journal import Journal
 from pipelines.core.running.runner import Runner
 from pipelines.core.running.settings import RunnerConfig
@@ -56,7 +57,8 @@ def run_task(task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop 
     enforce(examine_inputs(task, config))
     check_writable(output)
     with unfinished(output) as work:
-        samples = task.samples(config)
+        with noticing() as noticed:  # what lies in the folder and is not read
+            samples = task.samples(config)
         work.keep_room(len(samples))
         runner = Runner(config.runner, stop)
         pipeline = task.pipeline(config, runner)
@@ -67,7 +69,8 @@ def run_task(task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop 
         with stop.on_signals(), closing(runner.journal):
             written = write_submission(output, schema, pipeline, _releasing(pipeline(samples), len(samples), work))
         seconds = {"setup": round(setup, 3), "total": round(time.perf_counter() - started, 3)}
-        record = _record(task.name, runner, pipeline, written, len(samples), seconds)
+        warnings = by_id(noticed | runner.notes, samples)
+        record = _record(task.name, runner, pipeline, written, len(samples), seconds, warnings)
         write_record(output.with_suffix(".json"), record)
         if not written.missing:
             work.clear()
@@ -78,8 +81,8 @@ def run_task(task: Task, config: TaskConfig, *, fresh: bool = False, stop: Stop 
 
 
 def _record(
-    name: str, runner: Runner, pipeline: Pipeline[Any], written: Written, images: int,
-    seconds: Mapping[str, float],
+    name: str, runner: Runner, pipeline: Pipeline[Any], written: Written, images: int, seconds: Mapping[str, float],
+    warnings: Mapping[str, str],
 ) -> dict[str, Any]:  # fmt: skip
     """What is kept of a run beside its submission, as JSON."""
     output = pipeline.config.data.output
@@ -91,6 +94,7 @@ def _record(
         "rows": written.rows,
         "images": images,
         "blanks": [asdict(blank) for blank in written.blanks],
+        "warnings": [{"id": name, "reason": reason} for name, reason in warnings.items()],
         "missing": written.missing,
         "stopped": runner.stop.reason,
         "seconds": seconds,
@@ -108,6 +112,9 @@ def run_key(name: str, pipeline: Pipeline[Any], samples: Sequence[Sample]) -> di
     """What has to be the same for the results of one run to be those of another: settings, models, images, versions."""
     settings: dict[str, Any] = asdict(pipeline.config)
     del settings["data"]["output"]
+    for newer in ("ignore", "white"):  # a run that was begun before they were known goes on where they say nothing
+        if not settings["data"][newer]:
+            del settings["data"][newer]
     for changes_nothing in ("progress", "workers", "deadline"):
         del settings["runner"][changes_nothing]
     asked = hashlib.sha256(json.dumps([(each.id, dict(each.fields)) for each in samples]).encode()).hexdigest()[:16]
@@ -145,6 +152,8 @@ def _report(task: Task, output: Path, written: Written, record: Mapping[str, Any
         {blank.id: blank.reason for blank in written.blanks},
         str(output.with_suffix(".json")),
     )
+    warnings = {each["id"]: each["reason"] for each in record["warnings"]}
+    print_notes(warnings, str(output.with_suffix(".json")))
 
 
 def _versions() -> dict[str, str]:

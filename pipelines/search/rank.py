@@ -19,6 +19,7 @@ from pipelines.core.errors import ConfigError, InputError
 from pipelines.core.images.samples import Sample, read_samples, read_table
 from pipelines.core.networks import checkpoints
 from pipelines.core.networks.clip import load_clip
+from pipelines.core.notes import by_id, noticing, print_notes
 from pipelines.core.running.batch_model import BatchModel, Outcome
 from pipelines.core.running.runner import Runner
 from pipelines.core.submission.writing import check_writable, content_hash, write_record, write_whole
@@ -39,7 +40,8 @@ def rank(config: SearchConfig) -> Mapping[str, Any]:
         raise ConfigError(f"the setting `rank.{missing}` is missing; give it in the settings file or as --{missing}")
     check_writable(settings.output)
     asked = read_queries(settings.queries, settings.columns)
-    samples = read_samples(DataConfig(settings.images))
+    with noticing() as noticed:
+        samples = read_samples(DataConfig(settings.images, ignore=config.ignore, white=config.white))
     runner = Runner(config.runner)
     folder = checkpoints.resolve(config.checkpoint)
     images, texts = load_clip(folder)
@@ -48,6 +50,7 @@ def rank(config: SearchConfig) -> Mapping[str, Any]:
     of_queries = queries.vectors(asked)
     say_translated(queries, config.checkpoint)
     readable, vectors, failed = embedded(runner, images, samples)
+    warnings = by_id(noticed | runner.notes, samples)
     found = most_similar(of_queries, vectors, config.top)
     write_whole(settings.output, _csv(asked, readable, found))
     seconds = time.perf_counter() - started
@@ -61,6 +64,7 @@ def rank(config: SearchConfig) -> Mapping[str, Any]:
         "images": len(samples),
         "queries": len(asked),
         "blanks": [{"id": outcome.item.id, "reason": outcome.error} for outcome in failed],
+        "warnings": [{"id": name, "reason": reason} for name, reason in warnings.items()],
         "missing": 0,
         "seconds": {"setup": round(loaded, 3), "total": round(seconds, 3)},
         "stages": [asdict(report) for report in runner.reports],
@@ -71,6 +75,7 @@ def rank(config: SearchConfig) -> Mapping[str, Any]:
     write_record(settings.output.with_suffix(".json"), record)
     print(f"{settings.output}: {len(asked)} queries, {len(readable)} photos in {seconds:.1f} s")
     say_failed(failed)
+    print_notes(warnings)
     return record
 
 

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pipelines.core.config import TranslationConfig, schema
+from pipelines.core.config import TranslationConfig, check_white, schema
 from pipelines.core.model import Models
 from pipelines.core.running.settings import RunnerConfig
 from pipelines.search.models import RERANKERS
@@ -55,6 +56,10 @@ class SearchConfig:
     """Folder of the albums, each a folder in it; here or in object storage (s3://bucket/albums, gs://, az://)."""
     album: str | None = None
     """Name of the album. Without it `index` takes the name of the photos' folder, `query` the only album there is."""
+    ignore: list[str] = field(default_factory=list)
+    """What of the photos' folder to leave out: names or paths in it, such as thumbs or *_mask.png."""
+    white: int | None = None
+    """What is white in 16-bit photos (255 to 65535), such as 4095 for 12 bits; without it what their values show."""
     top: int = 10
     """Photos shown for a query (1 or more)."""
     photo_weight: float = 0.5
@@ -76,6 +81,7 @@ class SearchConfig:
     runner: RunnerConfig = RunnerConfig()
 
     def __post_init__(self) -> None:
+        check_white(self.white)
         if self.top < 1:
             raise ValueError(f"top is at least 1, not {self.top}")
         if not 0 < self.photo_weight < 1:

@@ -19,7 +19,11 @@ if TYPE_CHECKING:  # pandas takes a second
 def _data(config: SearchConfig) -> DataConfig | None:
     """Of a ranking; an album's photos are no part of the settings."""
     images = config.rank.images
-    return None if images is None else DataConfig(images=images, output=config.rank.output)
+    return (
+        None
+        if images is None
+        else DataConfig(images=images, ignore=config.ignore, white=config.white, output=config.rank.output)
+    )
 
 
 def _samples(config: SearchConfig) -> list[Sample]:

@@ -99,3 +99,22 @@ def test_a_fitted_model_needs_no_normal_images(tmp_path, present, tests):
     folders = read_folders(touch(tmp_path, *present), fitting=False)
     assert names(tmp_path, folders.tests) == tests
     assert folders.normals == {WHOLE: []}
+
+
+def test_what_a_system_keeps_is_no_category_and_no_image(tmp_path):
+    for name in ("a", ".git", "@eaDir"):
+        touch(tmp_path / name, "train/good/1.jpg", "test/good/1.jpg")
+    touch(tmp_path / "a", "test/.ipynb_checkpoints/1-checkpoint.jpg", "test/good/@eaDir/1.jpg/thumb.jpg")
+    folders = read_folders(tmp_path)
+    assert list(folders.normals) == ["a"]
+    assert names(tmp_path, folders.tests) == ["a/test/good/1.jpg"]
+
+
+def test_patterns_leave_out_categories_and_images(tmp_path):
+    for name in ("a", "b"):
+        touch(tmp_path / name, "train/good/1.jpg", "train/good/1_mask.png", "test/good/1.jpg", "test/hole/2.jpg")
+    folders = read_folders(tmp_path, ignore=["b", "*_mask.png", "a/test/hole"])
+    assert {name: names(tmp_path, paths) for name, paths in folders.normals.items()} == {"a": ["a/train/good/1.jpg"]}
+    assert names(tmp_path, folders.tests) == ["a/test/good/1.jpg"]
+    plain = read_folders(tmp_path / "a/test", tmp_path / "a/train", ignore=["*_mask.png", "hole"])
+    assert names(tmp_path, [*plain.normals[WHOLE], *plain.tests]) == ["a/train/good/1.jpg", "a/test/good/1.jpg"]

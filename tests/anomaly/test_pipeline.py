@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 import timm
 import torch
+from PIL import Image
 from timm.models import save_for_hf
 
 from pipelines.anomaly.evaluate import score
+from pipelines.anomaly.maps.files import map_path, read_map
 from pipelines.anomaly.maps.heatmap import smooth
 from pipelines.anomaly.models import METHODS
 from pipelines.anomaly.pipeline import AnomalyPipeline
@@ -251,14 +253,21 @@ def test_folders_that_cannot_be_written_are_refused_before_the_work(settings, tm
         AnomalyPipeline(config, Runner(config.runner))
 
 
-def test_images_whose_maps_would_be_one_file_are_refused(settings, tree, tmp_path):
-    images = tmp_path / "images"
+def test_images_that_differ_by_their_ending_have_maps_of_their_own(settings, tree, tmp_path):
+    images, maps = tmp_path / "images", tmp_path / "maps"
     shutil.copytree(tree / "fine/test", images)
-    shutil.copy(images / "good/000.png", images / "good/000.jpg")
+    Image.open(images / "broken/000.png").save(images / "good/000.jpg")
     changes = {"data__images": str(images), "normal": str(tree / "fine/train/good")}
-    assert len(run(settings(**changes))) == 7
-    with pytest.raises(InputError, match=r"found .*000\.jpg and .*000\.png: their maps would be one file"):
-        run(settings(**changes, save_maps=str(tmp_path / "maps")))
+    config = settings(**changes, save_maps=str(maps), save_images=str(tmp_path / "heat"))
+    assert len(run(config)) == 7
+    heats = [read_map(map_path(maps, f"good/000.{ending}")) for ending in ("png", "jpg")]
+    assert not np.array_equal(*heats)
+    assert len(list(maps.rglob("*.npy"))) == len(list((tmp_path / "heat").rglob("*.jpg"))) == 7
+    assert (maps / "good/001.npy").exists()  # as ever
+    (images / "good/000.jpg").unlink()
+    run(config)
+    assert np.array_equal(read_map(map_path(maps, "good/000.png")), heats[0])
+    assert (maps / "good/000.npy").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from benchmarks import caption
-from pipelines.core.images.samples import Sample, list_images
+from pipelines.core.images.folders import list_images
+from pipelines.core.images.samples import Sample
 
 BUNDLED = Path("mini/weights/blip")
 PHOTOS = list_images(Path("samples/caption/images"))[:4]

@@ -7,7 +7,7 @@ import pytest
 from transformers import BertTokenizerFast
 
 from benchmarks import detect
-from pipelines.core.images.samples import list_images
+from pipelines.core.images.folders import list_images
 from tests import full_size
 
 ROOT = Path(__file__).parents[2]

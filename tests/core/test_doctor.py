@@ -213,7 +213,7 @@ FAULTS = {
     "a folder called jpg": (
         lambda contest: ((contest.images / "test_0000.jpg").unlink(), (contest.images / "test_0000.jpg").mkdir()),
         W,
-        "found a folder",
+        "found none for 1, such as 'test_0000'",
     ),
     "too many pixels": (
         lambda contest: Image.new("1", (20_000, 10_001)).save(contest.images / "test_0000.jpg", format="PNG"),

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipelines.core.images.decode import MAX_BYTES
+from pipelines.core.images.opening import MAX_BYTES
+from tests.corpus.heic import heic
 
 SIZE = (48, 32)  # width, height
 RED = (200, 40, 60)
@@ -31,6 +32,10 @@ class Odd:
     """A part of the reason why it is no picture; empty where it is one."""
     colour: tuple[int, int, int] | None = RED
     """What it shows, where it is one: RGB, 0 to 255, all over; None where that is open."""
+    noticed: str = ""
+    """A part of what is said of it where it is shown all the same."""
+    listed: bool = True
+    """Whether it is among the pictures of its folder."""
     name: str = "odd.jpg"
     as_root: bool = True
     """Whether it can be made by root, who may read everything."""
@@ -108,6 +113,11 @@ def wrong_sum(data: bytes) -> bytes:
     return data[:29] + bytes([data[29] ^ 255]) + data[30:]
 
 
+def with_wrong_sum(kind: bytes, data: bytes) -> bytes:
+    """A PNG with a chunk ahead of its data whose check sum is wrong."""
+    return png(*SIZE, red_rows(*SIZE), chunk(kind, data)[:-4] + b"\0\1\2\3")
+
+
 def garbled(data: bytes) -> bytes:
     middle = len(data) // 2
     return data[:middle] + b"\xff\x00garbage\x55" * 4 + data[middle + 40 :]
@@ -164,36 +174,74 @@ IMAGES: dict[str, Odd] = {
     # What is no file, or nothing to read.
     "zero bytes": Odd(written(b""), "an empty file"),
     "text": Odd(written(b"not a picture\n" * 99), NONE_OF_THESE, name="odd.png"),
-    "a folder": Odd(Path.mkdir, "found a folder"),
+    "a folder": Odd(Path.mkdir, "found a folder", listed=False),
     "a missing file": Odd(lambda path: None, "No such file"),
-    "a dangling link": Odd(link("nowhere.jpg"), "No such file"),
-    "a link to itself": Odd(link("odd.jpg"), "symbolic links"),
+    "a dangling link": Odd(link("nowhere.jpg"), "No such file", listed=False),
+    "a link to itself": Odd(link("odd.jpg"), "symbolic links", listed=False),
     "a link to a photo elsewhere": Odd(outside),
-    "a named pipe": Odd(os.mkfifo, "something that is no file"),
+    "a named pipe": Odd(os.mkfifo, "something that is no file", listed=False),
     "a link to a named pipe": Odd(
-        lambda path: (os.mkfifo(path.with_name("pipe")), path.symlink_to("pipe")), "something that is no file"
+        lambda path: (os.mkfifo(path.with_name("pipe")), path.symlink_to("pipe")),
+        "something that is no file",
+        listed=False,
     ),
-    "a socket": Odd(lambda path: os.mknod(path, stat.S_IFSOCK | 0o600), "something that is no file"),
-    "a device without end": Odd(link("/dev/zero"), "something that is no file"),
+    "a socket": Odd(lambda path: os.mknod(path, stat.S_IFSOCK | 0o600), "something that is no file", listed=False),
+    "a device without end": Odd(link("/dev/zero"), "something that is no file", listed=False),
     "no permission": Odd(unreadable, "Permission denied", as_root=False),
-    "300 MB of zeros": Odd(grown(written(b"\0"), SPARSE), NONE_OF_THESE),
+    "300 MB of zeros": Odd(grown(written(b"\0"), SPARSE), "found nothing but zeros inside"),
     "a file beyond all photos": Odd(grown(photo, MAX_BYTES + 1), "at most 512 MB, found 512 MB"),
     # Damage.
-    "a JPEG cut at 10 %": Odd(cut(photo, 0.1), WHOLE),
-    "a JPEG cut at 50 %": Odd(cut(photo, 0.5), "truncated"),
-    "a JPEG cut at 99 %": Odd(cut(photo, 0.99), "truncated"),
-    "a progressive JPEG cut at 60 %": Odd(cut(lambda path: photo(path, progressive=True), 0.6), "truncated"),
+    "a JPEG cut at 10 %": Odd(
+        cut(photo, 0.1), noticed="the last 1.. of its 128 rows are missing; damaged.* truncated", colour=None
+    ),
+    "a JPEG cut at 50 %": Odd(
+        cut(photo, 0.5), noticed="the last 6. of its 128 rows are missing; damaged.* truncated", colour=None
+    ),
+    "a JPEG cut at 99 %": Odd(cut(photo, 0.99), noticed="truncated"),
+    "a progressive JPEG cut at 60 %": Odd(cut(lambda path: photo(path, progressive=True), 0.6), noticed="truncated"),
     "a JPEG of a header only": Odd(written(b"\xff\xd8\xff\xe0\x00\x10JFIF\0"), WHOLE),
+    "a JPEG without its end mark": Odd(changed(photo, lambda data: data[:-2]), noticed="truncated"),
+    "a JPEG whose end mark comes too soon": Odd(
+        changed(photo, lambda data: data[: len(data) // 2] + b"\xff\xd9"),
+        noticed="the last 6. of its 128 rows are missing",
+        colour=None,
+    ),
+    "a progressive JPEG without its end mark": Odd(
+        changed(lambda path: photo(path, progressive=True), lambda data: data[:-2]), noticed="truncated"
+    ),
+    "a CMYK JPEG without its end mark": Odd(
+        changed(saved("JPEG", "CMYK", (55, 215, 195, 0), quality=95), lambda data: data[:-2]), noticed="truncated"
+    ),
+    "a BMP without its last bytes": Odd(changed(saved("BMP"), lambda data: data[:-9]), noticed="truncated"),
+    "a PNG without its end": Odd(changed(PNG, lambda data: data[:-12]), name="odd.png"),
+    "a PNG whose text has a wrong check sum": Odd(written(with_wrong_sum(b"tEXt", b"Title\0a")), noticed="tEXt"),
+    "a PNG whose size has a wrong check sum": Odd(written(with_wrong_sum(b"pHYs", bytes(9))), noticed="pHYs"),
+    "a PNG whose profile has a wrong check sum": Odd(
+        written(with_wrong_sum(b"iCCP", b"x\0\0" + zlib.compress(b"no profile"))), noticed="iCCP"
+    ),
+    "a PNG whose data has a wrong check sum": Odd(
+        changed(PNG, lambda data: data[:-16] + bytes(4) + data[-12:]),
+        name="odd.png",  # and nothing else
+    ),
+    "a HEIC cut at 60 %": Odd(
+        cut(written(heic(np.full((32, 48, 3), RED, np.uint8))), 0.6),
+        "found a HEIC that cannot be decoded",
+        name="odd.heic",
+    ),
     "garbage inside a JPEG": Odd(changed(photo, garbled), colour=None),  # stripes, as in any viewer
-    "a PNG cut at 70 %": Odd(cut(PNG, 0.7), WHOLE, name="odd.png"),
+    "a PNG cut at 70 %": Odd(cut(PNG, 0.7), noticed="truncated", colour=None, name="odd.png"),
     "a PNG without data": Odd(written(png(*SIZE)), WHOLE),
     "a PNG whose data is no zlib": Odd(written(png(*SIZE, None, chunk(b"IDAT", b"nonsense" * 9))), WHOLE),
-    "a PNG with a wrong check sum": Odd(changed(PNG, wrong_sum), NONE_OF_THESE),
+    "a PNG with a wrong check sum": Odd(
+        changed(PNG, wrong_sum), "found a PNG that cannot be decoded: broken PNG file .*IHDR", name="odd.png"
+    ),
     "a PNG of no width": Odd(written(png(0, 10, b"")), "picture"),
     "a WebP cut at 60 %": Odd(cut(saved("WEBP", lossless=True, exact=True), 0.6), "picture", name="odd.webp"),
-    "a GIF cut at 50 %": Odd(cut(saved("GIF"), 0.5), "picture", name="odd.gif"),
+    "a GIF cut at 50 %": Odd(cut(saved("GIF"), 0.5), noticed="truncated", colour=None, name="odd.gif"),
     "a TIFF whose strip is beyond its end": Odd(written(tiff(10**9, 1536)), WHOLE, name="odd.tif"),
-    "a TIFF whose strip starts in the last row": Odd(written(tiff(1600, 1536)), WHOLE, name="odd.tif"),
+    "a TIFF whose strip starts in the last row": Odd(
+        written(tiff(1600, 1536)), noticed="truncated", colour=None, name="odd.tif"
+    ),
     "a TIFF of 32-bit floats": Odd(
         saved("TIFF", "F", 0.5), "32 bits a channel .* have no defined white", name="odd.tif"
     ),
@@ -201,25 +249,39 @@ IMAGES: dict[str, Odd] = {
     "a PNG of 400 megapixels": Odd(bomb, "at most 200 megapixels, found more", name="odd.png"),
     "a header of 3,600 megapixels": Odd(written(png(60_000, 60_000)), "at most 200 megapixels", name="odd.png"),
     "a BMP of 4,000 megapixels": Odd(written(bmp(10**9, 2**31 - 1)), "at most 200 megapixels", name="odd.bmp"),
-    "compressed text of 300 MB": Odd(written(text_bomb(b"zTXt")), "Decompressed data too large", name="odd.png"),
-    "international text of 300 MB": Odd(written(text_bomb(b"iTXt")), "Decompressed data too large", name="odd.png"),
+    "compressed text of 300 MB": Odd(
+        written(text_bomb(b"zTXt")), noticed="Decompressed data too large", name="odd.png"
+    ),
+    "international text of 300 MB": Odd(
+        written(text_bomb(b"iTXt")), noticed="Decompressed data too large", name="odd.png"
+    ),
     "a JPEG before 300 MB of zeros": Odd(grown(photo, SPARSE)),
     "a WebP before 300 MB of zeros": Odd(grown(saved("WEBP"), SPARSE), name="odd.webp"),
     "a GIF of 2,000 frames": Odd(frames("GIF", 2000), name="odd.gif"),
     "a PNG of 200 frames": Odd(frames("PNG", 200), name="odd.png"),
     "a WebP of 100 frames": Odd(frames("WEBP", 100, quality=95), name="odd.webp"),
     # Formats that are not read.
-    "JPEG 2000": Odd(written(b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 "), NONE_OF_THESE),
-    "Photoshop": Odd(written(b"8BPS\0\x01" + b"\0" * 6 + struct.pack(">HIIHH", 3, 32, 48, 8, 3)), NONE_OF_THESE),
-    "PostScript": Odd(written(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(x) run\n"), NONE_OF_THESE),
-    "PDF": Odd(written(b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n"), NONE_OF_THESE),
-    "SVG with a script": Odd(
-        written(b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"), NONE_OF_THESE
+    "a film": Odd(written(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0" * 99), "found a video"),
+    "a camera's RAW file": Odd(written(b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + b"\0" * 99), "found a camera's RAW"),
+    "JPEG 2000": Odd(written(b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 "), "found a JPEG 2000"),
+    "Photoshop": Odd(
+        written(b"8BPS\0\x01" + b"\0" * 6 + struct.pack(">HIIHH", 3, 32, 48, 8, 3)), "found a Photoshop file"
     ),
-    "HEIC": Odd(written(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 99), NONE_OF_THESE),
-    "an icon": Odd(saved("ICO", sizes=[(32, 32)]), NONE_OF_THESE),
-    "a page of HTML": Odd(written(b"<!DOCTYPE html><title>404 Not Found</title>"), NONE_OF_THESE),
-    "a pointer to a large file": Odd(written(b"version https://git-lfs.github.com/spec/v1\n"), NONE_OF_THESE),
+    "PostScript": Odd(
+        written(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(x) run\n"), "found a PostScript file"
+    ),
+    "PDF": Odd(written(b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n"), "found a PDF"),
+    "SVG with a script": Odd(
+        written(b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"), "found an SVG"
+    ),
+    "HEIC of a header only": Odd(
+        written(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 99), "found a HEIC that cannot be decoded"
+    ),
+    "an icon": Odd(saved("ICO", sizes=[(32, 32)]), "found an icon"),
+    "a page of HTML": Odd(written(b"<!DOCTYPE html><title>404 Not Found</title>"), "found a page of HTML"),
+    "a pointer to a large file": Odd(
+        written(b"version https://git-lfs.github.com/spec/v1\n"), "found a Git LFS pointer"
+    ),
     # Odd, and whole.
     "1 x 1 pixel": Odd(written(png(1, 1, red_rows(1, 1))), name="odd.png"),
     "1 x 10,000 pixels": Odd(written(png(1, 10_000, red_rows(1, 10_000))), name="odd.png"),
@@ -246,6 +308,14 @@ IMAGES: dict[str, Odd] = {
     "a PNG called .jpg": Odd(PNG),
     "a JPEG called .png": Odd(photo, name="odd.png"),
     "an ending in capitals": named("odd.JPEG"),
+    "Windows' ending": named("odd.jfif"),
+    "an old ending": named("odd.jpe"),
+    "a stereo camera's ending": named("odd.mpo"),
+    "no ending": named("odd"),
+    "an ending that says nothing": named("odd.2024-05-01"),
+    "HEIC": Odd(written(heic(np.full((32, 48, 3), RED, np.uint8))), name="odd.heic"),
+    "a HEIC called .jpg": Odd(written(heic(np.full((32, 48, 3), RED, np.uint8)))),
+    "an AVIF called .heic": Odd(saved("AVIF", quality=95), name="odd.heic"),
     # Names.
     "Hangul in parts": named("\u1100\u1161\u11bc\u110b\u1161\u110c\u1175.jpg"),
     "a line break": named("two\nlines.jpg"),

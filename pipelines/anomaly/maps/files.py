@@ -9,15 +9,25 @@ from torch import Tensor
 
 from pipelines.core.errors import InputError, SubmissionError
 from pipelines.core.images.decode import decode
-from pipelines.core.images.samples import ENDINGS
+from pipelines.core.images.kinds import ENDINGS
+from pipelines.core.images.names import own_name
 from pipelines.core.submission.writing import check_writable
 
 TEST, TRUTH = "test", "ground_truth"  # folders of a category in MVTec AD's layout
 
 
+def map_name(image: str) -> str:
+    """What the map of an image is called: as its relative path with / in between, the ending replaced.
+
+    Several images may have one name, `a.jpg` and `a.png`: `core.images.names` gives each its own.
+    """
+    return f"{_without_ending(image)}.npy"
+
+
 def map_path(folder: Path, image: str) -> Path:
-    """Where the map of an image lies: named as its relative path with / in between, the ending replaced."""
-    return folder / f"{_without_ending(image)}.npy"
+    """Where the map of an image lies: under its own name, where others have the same short one, else under that."""
+    own = folder / own_name(image, map_name)
+    return own if own.is_file() else folder / map_name(image)
 
 
 def write_map(path: Path, heat: Tensor) -> None:

@@ -43,6 +43,11 @@ def draw(photo: Tensor, heat: Tensor, threshold: float, opacity: float = OPACITY
     return drawn
 
 
+def heatmap_name(image: str) -> str:
+    """What the heatmap of an image is called: as its relative path, as a JPEG."""
+    return image if image.lower().endswith((".jpg", ".jpeg")) else f"{image}.jpg"
+
+
 def write_heatmap(path: Path, image: Path, heat: Tensor, threshold: float) -> None:
     """Writes the picture of `draw` to `path` (JPEG). Raises SubmissionError where that cannot be written."""
     done, data = cv2.imencode(".jpg", draw(decode(image), heat, threshold))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.core.doctor.findings import Finding, doubtful, such_as, wrong
-from pipelines.core.images.samples import ENDINGS, Finder
+from pipelines.core.images.kinds import ENDINGS
+from pipelines.core.images.samples import Finder
 
 MISSING_VALUES = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>", "nat"})
 """What programs write where there is no value, in lower case."""

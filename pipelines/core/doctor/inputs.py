@@ -11,7 +11,8 @@ from pipelines.core.doctor.output import check_output
 from pipelines.core.doctor.pictures import check_pictures
 from pipelines.core.doctor.tables import Looked, is_index, look
 from pipelines.core.errors import InputError, SuiteError
-from pipelines.core.images.samples import Finder, list_images
+from pipelines.core.images.folders import list_images
+from pipelines.core.images.samples import Finder
 from pipelines.core.submission.schema import Kind, read_schema
 
 
@@ -26,7 +27,7 @@ def check_inputs(
     findings: list[Finding] = []
     if images is None:
         try:
-            images = list_images(data.images)
+            images = list_images(data.images, data.ignore)
         except InputError as error:
             findings.append(wrong(str(error)))
             images = []

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipelines.core.doctor.findings import SHOWN, Finding, doubtful, such_as, wrong
 from pipelines.core.errors import ImageError
 from pipelines.core.images.decode import image_size
+from pipelines.core.notes import notice, noticing
 
 REASONS = 5
 """Kinds of damage that get a sentence each; the rarer ones share the last."""
@@ -16,11 +17,13 @@ REASONS = 5
 def check_pictures(folder: Path, images: Sequence[Path]) -> list[Finding]:
     """A warning for each kind of damage; an error where no picture at all can be opened."""
     with ThreadPoolExecutor(min(16, 4 * (os.cpu_count() or 1))) as threads:  # they mostly wait for the disk
-        reasons = list(threads.map(_reason, images))
+        looked = list(threads.map(_look, images))
     broken: dict[str, list[Path]] = {}
-    for path, reason in zip(images, reasons, strict=True):
+    for path, (reason, noticed) in zip(images, looked, strict=True):
         if reason is not None:
             broken.setdefault(reason, []).append(path)
+        if noticed:
+            notice(path, noticed)
     if images and sum(map(len, broken.values())) == len(images):
         return [
             wrong(
@@ -41,10 +44,11 @@ def check_pictures(folder: Path, images: Sequence[Path]) -> list[Finding]:
     ]
 
 
-def _reason(path: Path) -> str | None:
-    """Why a picture cannot be opened, without its name; None where it can."""
-    try:
-        image_size(path)
-    except ImageError as error:
-        return str(error).replace(f" at {path}", "").replace(f"{path}: ", "")
-    return None
+def _look(path: Path) -> tuple[str | None, str]:
+    """Why a picture cannot be opened, without its name, None where it can; and what was noticed of it."""
+    with noticing() as seen:
+        try:
+            image_size(path)
+        except ImageError as error:
+            return str(error).replace(f" at {path}", "").replace(f"{path}: ", ""), ""
+    return None, seen.get(str(path), "")

@@ -1,42 +1,26 @@
 """Decodes an image file into the RGB picture that a person sees, whatever its format says about storing it."""
 
-import stat
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
-from pipelines.core.errors import ImageError
+from pipelines.core.images.colours import in_srgb, transform_of
+from pipelines.core.images.depth import FULL, is_deep, stated_white, to_8_bits, white_of
+from pipelines.core.images.opening import LARGE_PIXELS, alone, look, orientation_of, showing_damage
+from pipelines.core.notes import notice
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
-"""What is read, by content and not by ending. Pillow's other formats (EPS runs Ghostscript) stay out of reach."""
-MAX_PIXELS = 200_000_000
-"""Larger pictures are refused before they are decoded: as RGB this is 0.6 GB."""
-MAX_BYTES = 512_000_000
-"""Larger files are refused unopened: Pillow reads WebP and AVIF whole, whatever follows the picture in the file."""
-LARGE_PIXELS = 50_000_000
-"""Larger pictures, and files that are larger than so many pixels are as RGB, are decoded one at a time."""
 METADATA_BYTES = 1 << 20
 """What a JPEG's thumbnail, profile and tags may take beside its pixels."""
 STRIP_PIXELS = 1 << 20
 """What Pillow converts at once: its conversions of a whole picture hold up to five copies of it."""
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow would refuse from 179 megapixels and warn from 89; ours is checked here
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # what it warns of is refused here
-
-# Bound now because importing ultralytics replaces Image.open by one that installs a package when a file is no picture.
-_open = Image.open
-
-_large = threading.RLock()
-"""Held while something large is decoded, at up to 17 bytes a pixel: no second worker may add as many."""
+MISSING_ROWS = 8
+"""Rows of plain grey at the end of a JPEG from which on it is said that data is missing: as many as a block has."""
 
 _Pixels = npt.NDArray[np.uint8]
 
@@ -55,16 +39,22 @@ _TURNS: dict[int, tuple[bool, int | None]] = {
 def decode(path: Path) -> Tensor:
     """The picture as a contiguous uint8 RGB tensor (3, H, W), 0 to 255, turned as its EXIF orientation says.
 
-    Grey becomes three equal channels, transparency is laid over white, 16 bits are scaled to 8, CMYK is converted
-    without a colour profile, and of an animation the first frame is taken. Raises ImageError, naming the file, for
-    whatever is not a whole picture of at most MAX_PIXELS and MAX_BYTES in one of FORMATS.
+    Grey becomes three equal channels, transparency is laid over white, colours of a profile become sRGB, 16 bits are
+    scaled to 8 (`depth` says from which white), CMYK without a profile is converted by rule, and of an animation the
+    first frame is taken. What is damaged is shown as far as it goes, and noticed. Raises ImageError, naming the file,
+    for whatever is no picture that can be shown, of at most MAX_PIXELS and MAX_BYTES in one of FORMATS.
     """
-    with opened(path) as picture, _alone(picture.width * picture.height > LARGE_PIXELS):
-        orientation = orientation_of(picture)
-        planes = _jpeg_planes(picture)
-        if planes is None:
-            planes = _planes(picture)
-    return torch.from_numpy(upright(planes, orientation))
+
+    def at(picture: ImageFile) -> _Pixels:
+        with alone(picture.width * picture.height > LARGE_PIXELS):
+            orientation = orientation_of(picture)
+            planes = _jpeg_planes(picture)
+            if planes is None:
+                planes = _planes(picture, path)
+            _check_shown(path, planes, picture)
+            return upright(planes, orientation)
+
+    return torch.from_numpy(look(path, at))
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -72,71 +62,37 @@ def image_size(path: Path) -> tuple[int, int]:
 
     Raises ImageError as `decode` does, except for damage behind the header.
     """
-    with opened(path) as picture:
+
+    def at(picture: ImageFile) -> tuple[int, int]:
         width, height = picture.size
         transposed, _ = _TURNS.get(orientation_of(picture), (False, None))
-    return (width, height) if transposed else (height, width)
+        return (width, height) if transposed else (height, width)
+
+    return look(path, at)
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[ImageFile]:
-    """The picture with its header read and nothing decoded; what goes wrong while it is open becomes an ImageError."""
-    size = _file_size(path)
-    try:
-        with _alone(size > 3 * LARGE_PIXELS), path.open("rb") as file, _open(file, formats=FORMATS) as picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"{width}x{height}")
-            yield picture
-    except MemoryError:
-        raise
-    except Image.DecompressionBombError as error:  # raised above, or by Pillow for a picture more than twice as large
-        raise ImageError(
-            f"{path}: expected at most {MAX_PIXELS // 10**6} megapixels, found more: {error}; make the picture smaller"
-        ) from None
-    except UnidentifiedImageError:
-        raise ImageError(
-            f"{path}: expected a picture ({', '.join(FORMATS)}), found a file that is none of these inside; "
-            "convert or remove it"
-        ) from None
-    except Exception as error:  # a damaged file makes Pillow's readers raise almost anything
-        raise ImageError(f"{path}: expected a whole picture, found one that cannot be decoded: {error}") from error
+def rgb_planes(picture: Image.Image, profile: bytes | None) -> _Pixels:
+    """RGB planes (3, H, W) of sRGB colours of a picture that was reduced, or is rare: converted at once."""
+    return np.ascontiguousarray(np.asarray(_over_white(picture, profile)).transpose(2, 0, 1))
 
 
-def _alone(large: bool) -> AbstractContextManager[object]:
-    """Waits until no other thread decodes something large, where this is `large` itself."""
-    return _large if large else nullcontext()
+def profile_of(picture: Image.Image) -> bytes | None:
+    profile: bytes | None = picture.info.get("icc_profile")
+    return profile
 
 
-def _file_size(path: Path) -> int:
-    """In bytes, 1 to MAX_BYTES. Looks before anything is opened: opening a named pipe would wait for ever."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ImageError(f"expected a picture at {path}, found nothing that can be read: {reason}") from None
-    if not stat.S_ISREG(found.st_mode):
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "something that is no file"
-        raise ImageError(f"expected a picture at {path}, found {kind}")
-    if found.st_size == 0:
-        raise ImageError(f"expected a picture at {path}, found an empty file")
-    if found.st_size > MAX_BYTES:
-        raise ImageError(
-            f"{path}: expected a file of at most {MAX_BYTES // 10**6} MB, found {found.st_size // 10**6} MB; "
-            "save the picture again, smaller or compressed"
-        )
-    return found.st_size
-
-
-def orientation_of(picture: ImageFile) -> int:
-    """The EXIF orientation that is left to apply: 1 (none) to 8."""
-    if picture.format == "TIFF":
-        return 1  # Pillow applies it to the size and the pixels by itself
-    try:
-        # The base class's method: the PNG reader's own would decode the picture to look for EXIF behind it.
-        return int(Image.Image.getexif(picture).get(ExifTags.Base.Orientation, 1))
-    except Exception:
-        return 1  # broken EXIF: viewers show such a picture as it is stored
+def _check_shown(path: Path, planes: _Pixels, picture: ImageFile) -> None:
+    """Notices rows of a JPEG or of a damaged picture that are missing. Raises ValueError where no row is there."""
+    fill = 128 if picture.format in ("JPEG", "MPO") else 255 if picture.has_transparency_data else 0
+    damaged = showing_damage()
+    if (not damaged and fill != 128) or (planes[:, -1] != fill).any():
+        return
+    height = planes.shape[1]
+    shown = next((row + 1 for row in range(height - 1, -1, -1) if (planes[:, row] != fill).any()), 0)
+    if damaged and shown == 0:
+        raise ValueError("no row of pixels is there")
+    if damaged or (shown and height - shown >= MISSING_ROWS):
+        notice(path, f"the last {height - shown} of its {height} rows are missing")
 
 
 def _jpeg_planes(picture: ImageFile) -> _Pixels | None:
@@ -146,6 +102,9 @@ def _jpeg_planes(picture: ImageFile) -> _Pixels | None:
     could fill, all of which OpenCV would want in memory: Pillow is then to read it or to say why not.
     """
     if picture.format not in ("JPEG", "MPO") or picture.mode not in ("L", "RGB") or picture.fp is None:
+        return None
+    profile = profile_of(picture)
+    if profile and picture.mode == "L" and transform_of(profile, "L") is not None:
         return None
     picture.fp.seek(0)
     most = 3 * picture.width * picture.height + METADATA_BYTES
@@ -157,16 +116,24 @@ def _jpeg_planes(picture: ImageFile) -> _Pixels | None:
     if bgr is None or bgr.shape[1::-1] != picture.size:
         return None
     planes = np.empty((3, *bgr.shape[:2]), np.uint8)
-    cv2.split(bgr, [planes[2], planes[1], planes[0]])
+    if profile is None or transform_of(profile, picture.mode) is None:
+        cv2.split(bgr, [planes[2], planes[1], planes[0]])
+        return planes
+    rgb = Image.fromarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+    cv2.split(np.asarray(in_srgb(rgb, profile)), list(planes))
     return planes
 
 
-def _planes(picture: Image.Image) -> _Pixels:
+def _planes(picture: ImageFile, path: Path) -> _Pixels:
     """RGB planes (3, H, W) by Pillow, from any mode that has a defined white; converted strip by strip."""
     if picture.mode in ("I", "F"):
         raise ValueError(
             f"32 bits a channel (Pillow's mode {picture.mode}) have no defined white; save it with 8 or 16"
         )
+    white = (stated_white(picture) or white_of(path)) if is_deep(picture) else FULL
+    if white != FULL and not picture.mode.startswith("I;16"):
+        return _deep_planes(picture, path, white)
+    profile = profile_of(picture)
     picture.load()  # only now is the size of a TIFF that was turned the right one
     width, height = picture.size
     planes = np.empty((3, height, width), np.uint8)
@@ -174,19 +141,36 @@ def _planes(picture: Image.Image) -> _Pixels:
     for top in range(0, height, rows):
         strip = picture.crop((0, top, width, min(height, top + rows)))
         # OpenCV parts the channels several times faster than torch or numpy.
-        cv2.split(_rgb(strip), list(planes[:, top : top + rows]))
+        cv2.split(_rgb(strip, profile, white), list(planes[:, top : top + rows]))
     return planes
 
 
-def _rgb(picture: Image.Image) -> _Pixels:
-    """RGB pixels (H, W, 3) with transparency laid over white."""
+def _deep_planes(picture: ImageFile, path: Path, white: int) -> _Pixels:
+    """RGB planes (3, H, W) of 16-bit colours by OpenCV: Pillow keeps the upper 8 bits only, where these have little."""
+    deep = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if deep is None or deep.dtype != np.uint16 or deep.ndim != 3:
+        raise ValueError("16 bits a channel that OpenCV does not read")
+    channels = [to_8_bits(deep[..., place].astype(np.uint16), white) for place in range(deep.shape[2])]
+    if len(channels) == 2:
+        channels = [channels[0]] * 3 + channels[1:]
+    colours = Image.fromarray(np.dstack([*channels[2::-1], *channels[3:]]))
+    return rgb_planes(colours, profile_of(picture))
+
+
+def _rgb(picture: Image.Image, profile: bytes | None, white: int) -> _Pixels:
+    """RGB pixels (H, W, 3) of sRGB colours with transparency laid over white."""
     if picture.mode.startswith("I;16"):  # convert("RGB") would cut everything above 255
-        grey = ((np.asarray(picture).astype(np.uint32) + 128) // 257).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
+        return np.repeat(to_8_bits(np.asarray(picture), white)[..., None], 3, axis=2)
+    return np.asarray(_over_white(picture, profile))
+
+
+def _over_white(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """In mode RGB."""
+    picture = in_srgb(picture, profile)
     if picture.has_transparency_data:
         colours = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours)
-    return np.asarray(picture.convert("RGB"))
+    return picture.convert("RGB")
 
 
 def upright(planes: _Pixels, orientation: int) -> _Pixels:

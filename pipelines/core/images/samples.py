@@ -11,12 +11,12 @@ from pathlib import Path
 
 from pipelines.core.config import DataConfig
 from pipelines.core.errors import InputError
+from pipelines.core.images.folders import list_images
+from pipelines.core.images.kinds import ENDINGS
+from pipelines.core.images.sets import one_set
 
 MAX_BYTES = 200_000_000
 """Of a CSV: some millions of rows. A larger file is something else, or would fill the memory as a table."""
-ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
-
-
 LONGEST_NAME = 80
 """Letters of an id that a message shows; a file's name ends at 255 bytes."""
 
@@ -72,16 +72,6 @@ def id_column(table: Table, wanted: str | None) -> str:
     return wanted or table.columns[0]
 
 
-def list_images(folder: Path) -> list[Path]:
-    """The image files (by ending) under `folder`, sorted by their path. Raises InputError where there is none."""
-    if not folder.is_dir():
-        raise InputError(f"expected a folder of images at {folder}, found {'a file' if folder.exists() else 'nothing'}")
-    paths = [path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and not path.name.startswith(".")]
-    if not paths:
-        raise InputError(f"expected images ({', '.join(sorted(ENDINGS))}) in {folder}, found none")
-    return sorted(paths, key=lambda path: _normal(path.relative_to(folder).as_posix()))
-
-
 def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list[Sample]:
     """The run's items: ids and order from the sample submission or the test CSV, else one per image of the folder.
 
@@ -90,7 +80,9 @@ def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list
     becomes a blank row. Raises InputError for duplicate ids, ids that differ between the two CSVs, or where no id at
     all has a file.
     """
-    images = list_images(data.images) if images is None else images
+    if images is None:
+        images = list_images(data.images, data.ignore)
+        one_set([data.images], data.ignore, data.white)
     sources = [read_table(path) for path in (data.sample_submission, data.test_csv) if path is not None]
     if not sources:
         _check_differ(data.images, images)

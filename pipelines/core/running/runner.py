@@ -5,7 +5,7 @@ import platform
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from pipelines.core.notes import noticing
 from pipelines.core.running.batch_model import Batch, BatchModel, Outcome, StageReport
 from pipelines.core.running.batches import AUTO_START, BatchSize, Group, groups
 from pipelines.core.running.cards import CardFacts, ram_bytes
@@ -58,6 +59,8 @@ class Runner:
         self.journal: Journal | None = None
         """Where finished batches are kept and looked up, once a run has set one."""
         self.reports: list[StageReport] = []
+        self.notes: dict[str, str] = {}
+        """What was noticed of pictures that were used all the same: path -> what is the matter (see `core.notes`)."""
         self._runs: Counter[str] = Counter()
         # What a model's memory allowed is remembered for as long as the model lives.
         self._sizes: WeakKeyDictionary[BatchModel[Any, Any], BatchSize] = WeakKeyDictionary()
@@ -198,6 +201,8 @@ class _Ahead(Generic[Item, Result]):
     """The batch; None where there is nothing to compute, or no time."""
     outcomes: list[Outcome[Item, Result]] | None = None
     """Where they are known already: from the journal, or because the item belongs to no batch."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """What was noticed while it was prepared."""
 
 
 @dataclass
@@ -260,20 +265,25 @@ class _Stage(Generic[Item, Result]):
             else:
                 number += 1
                 ahead.outcomes = _kept_outcomes(kept, group)
-                if ahead.outcomes is None and not stop.reason:
-                    ahead.prepared = looking.ask(partial(_prepared, self.model, group.items), len(group.items))
+                if kept is not None and ahead.outcomes is not None:
+                    ahead.notes = kept.get("notes", {})
+                elif not stop.reason:
+                    prepare = partial(_prepared, self.model, group.items, ahead.notes)
+                    ahead.prepared = looking.ask(prepare, len(group.items))
             yield ahead
 
     def _outcomes(self, ahead: _Ahead[Item, Result]) -> list[Outcome[Item, Result]]:
         """What becomes of the items of a batch: kept before, found out now, or not reached any more."""
         stop = self.runner.stop
         if ahead.outcomes is not None:
+            self.runner.notes |= ahead.notes
             self.report.resumed += 0 if ahead.group.error else len(ahead.outcomes)
             return ahead.outcomes
         if ahead.prepared is None or stop.due(self.size.latest):
             return [Outcome(item, None, stop.reason, reached=False) for item in ahead.group.items]
         started = time.perf_counter()
-        outcomes = self._finish(ahead.group.items, ahead.prepared.batch)
+        outcomes = self._finish(ahead.group.items, ahead.prepared.batch, ahead.notes)
+        self.runner.notes |= ahead.notes
         self.size.latest = time.perf_counter() - started
         self.report.batch = max(self.report.batch, len(outcomes))
         self._keep(ahead, outcomes)
@@ -284,9 +294,13 @@ class _Stage(Generic[Item, Result]):
         if self.journal is not None:
             results, errors = [each.result for each in outcomes], [each.error for each in outcomes]
             entry = {"size": ahead.size, "places": ahead.group.places, "results": results, "errors": errors}
+            if ahead.notes:
+                entry["notes"] = ahead.notes
             self.journal.put(f"{self.name} {ahead.number}", entry)
 
-    def _finish(self, items: list[Item], prepare: Callable[[], Batch]) -> list[Outcome[Item, Result]]:
+    def _finish(
+        self, items: list[Item], prepare: Callable[[], Batch], notes: dict[str, str]
+    ) -> list[Outcome[Item, Result]]:
         """The outcomes of one batch; a batch that fails is cut smaller until only what is bad in itself has failed."""
         device, name = self.runner.device, type(self.model).__name__
         try:
@@ -310,7 +324,11 @@ class _Stage(Generic[Item, Result]):
             return [Outcome(items[0], None, reason)]
         middle = len(items) // 2
         halves = items[:middle], items[middle:]
-        return [outcome for half in halves for outcome in self._finish(half, partial(_prepared, self.model, half))]
+        return [
+            outcome
+            for half in halves
+            for outcome in self._finish(half, partial(_prepared, self.model, half, notes), notes)
+        ]
 
 
 def _kept_outcomes(kept: Any, group: Group[Item]) -> list[Outcome[Item, Any]] | None:  # noqa: ANN401 - JSON
@@ -329,12 +347,15 @@ def _moved(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - a batch m
     return value.to(device, non_blocking=True)
 
 
-def _prepared(model: BatchModel[Item, Result], items: list[Item]) -> Batch:
-    """What the model prepares; nothing that it calls ends the process or a worker thread."""
-    try:
-        return model.prepare(items)
-    except SystemExit as error:
-        raise RuntimeError(f"{type(model).__name__}.prepare tried to end the process") from error
+def _prepared(model: BatchModel[Item, Result], items: list[Item], notes: dict[str, str]) -> Batch:
+    """What the model prepares, and in `notes` what is noticed; nothing it calls ends the process or a worker thread."""
+    with noticing() as seen:
+        try:
+            return model.prepare(items)
+        except SystemExit as error:
+            raise RuntimeError(f"{type(model).__name__}.prepare tried to end the process") from error
+        finally:
+            notes |= seen
 
 
 def _reason(error: Exception) -> str:

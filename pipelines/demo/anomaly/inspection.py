@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipelines.core.errors import CheckpointError, SubmissionError
-from pipelines.core.images.samples import Sample, list_images
+from pipelines.core.images.folders import list_images
+from pipelines.core.images.samples import Sample
 from pipelines.demo.language import say
 from pipelines.demo.working import reason_of
 

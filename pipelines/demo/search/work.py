@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pipelines.core.images.samples import ENDINGS
+from pipelines.core.images.kinds import ENDINGS
 from pipelines.demo.language import say
 from pipelines.demo.settings import demo_config
 from pipelines.demo.uploads import Upload, accept, visitors_folder

@@ -26,17 +26,15 @@ HANGUL_FONTS = (
 GOLDEN_ANGLE = 0.381966  # of a turn: the hues of neighbouring classes lie far apart, however many there are
 
 
-def draw(query: Query, found: Detections, prompts: Mapping[str, str], folder: Path) -> Path:
-    """Saves the picture with its boxes, as `draw_boxes` draws them, as a JPEG in `folder`, and returns its path.
+def draw(query: Query, found: Detections, prompts: Mapping[str, str], path: Path) -> None:
+    """Saves the picture with its boxes, as `draw_boxes` draws them, as a JPEG at `path`.
 
     The picture is decoded once more for this: keeping its pixels since the detection would cost memory.
     """
     picture = Image.fromarray(decode(query.sample.path).permute(1, 2, 0).numpy())
     draw_boxes(picture, query.classes, found, prompts, font_px=max(10, max(picture.size) // 45))
-    path = folder / file_name(query.sample.id)
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path, quality=90, subsampling=0)  # thin lines keep their colour
-    return path
 
 
 def draw_boxes(
@@ -58,7 +56,10 @@ def draw_boxes(
 
 
 def file_name(sample_id: str) -> str:
-    """A JPEG's name for a sample: `test/0001.png` -> `test_0001.png.jpg`; it leads into no other folder."""
+    """A JPEG's name for a sample: `test/0001.png` -> `test_0001.png.jpg`; it leads into no other folder.
+
+    Several ids may have one name: `core.images.names` gives each its own.
+    """
     name = re.sub(r"[^\w.\- ]", "_", sample_id).strip(". ") or "_"
     return name if name.lower().endswith((".jpg", ".jpeg")) else f"{name}.jpg"
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.core.errors import InputError
-from pipelines.core.images.samples import list_images
+from pipelines.core.images.folders import list_images
+from pipelines.core.images.sets import one_set
 from pipelines.core.networks import checkpoints
 from pipelines.core.networks.clip import load_clip
+from pipelines.core.notes import by_id, noticing, print_notes
 from pipelines.core.running.batch_model import Outcome
 from pipelines.core.running.runner import Runner
 from pipelines.core.table import print_failures
@@ -40,6 +42,8 @@ class Report:
     gone: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     """Id -> why the file is not in the album; what failed in earlier runs and has not changed since among them."""
+    warnings: dict[str, str] = field(default_factory=dict)
+    """Id or folder -> what was noticed of a photo that is in the album all the same, or was left out of the folder."""
     left: int = 0
     """Files that were not come to, because the run was stopped."""
 
@@ -62,7 +66,9 @@ def index(
     folder = folder.expanduser().resolve()
     path = place(config.albums) / (config.album or folder.name)
     with writing(path):
-        files, failed = find_files(folder)
+        one_set([folder], config.ignore, config.white)
+        with noticing() as noticed:
+            files, failed = find_files(folder, config.ignore)
         checkpoint = runner.keep(partial(checkpoints.resolve, config.checkpoint))
         about = About(str(folder), config.checkpoint, runner.keep(partial(checkpoints.fingerprint, checkpoint)))
         album = None if fresh else open_album(path)
@@ -82,17 +88,18 @@ def index(
             make_index(album)
         report.failed |= {key: reason for key, (_, reason) in album.refused().items()}
         report.photos = len(album)
+        report.warnings = by_id(noticed | runner.notes, files)
     return report
 
 
-def find_files(folder: Path) -> tuple[list[PhotoFile], dict[str, str]]:
+def find_files(folder: Path, ignore: Sequence[str] = ()) -> tuple[list[PhotoFile], dict[str, str]]:
     """The image files of a folder, sorted by id, and those that cannot be in an album, with the reason.
 
     Raises InputError where there are none: a disk that is not mounted must not empty an album.
     """
     files: dict[str, PhotoFile] = {}
     failed: dict[str, str] = {}
-    for path in list_images(folder):
+    for path in list_images(folder, ignore):
         key = photo_id(path, folder)
         try:
             key.encode()
@@ -195,3 +202,4 @@ def say(report: Report, seconds: float) -> None:
     if report.left:
         print(f"stopped: {report.left} files are left; run it again to go on", file=sys.stderr)
     print_failures(f"{len(report.failed)} files could not be read and are not in the album", report.failed)
+    print_notes(report.warnings)

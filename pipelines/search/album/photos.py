@@ -11,11 +11,13 @@ import cv2
 import numpy as np
 import torch
 from PIL import ExifTags, Image
+from PIL.ImageFile import ImageFile
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
-from pipelines.core.images.decode import decode, opened, orientation_of, upright
+from pipelines.core.images.decode import decode, profile_of, rgb_planes, upright
+from pipelines.core.images.opening import look, orientation_of
 from pipelines.core.images.preprocess import PreprocessSpec, ShortestEdge, Squash
 
 THUMBNAIL = 256
@@ -67,18 +69,13 @@ def read_photo(path: Path, least: int | None) -> Photo:
     Of a 12-megapixel JPEG that takes a quarter of the time, since its decoder leaves out what would be averaged away.
     Raises ImageError for what `decode` refuses.
     """
-    pixels = None
-    with opened(path) as picture:
-        width, height = picture.size
-        orientation = orientation_of(picture)
-        tags = _tags(picture)
-        taken, camera, place = _taken(tags), _camera(tags), _place(tags)
-        if least is not None and picture.format in ("JPEG", "MPO"):
-            least = max(least, THUMBNAIL)
-            picture.draft(picture.mode, (least, least))
-            if picture.size != (width, height):
-                rgb = np.asarray(picture.convert("RGB"))
-                pixels = torch.from_numpy(upright(np.ascontiguousarray(rgb.transpose(2, 0, 1)), orientation))
+
+    def at(picture: ImageFile) -> tuple[tuple[int, int], int, Image.Exif, Tensor | None]:
+        size, orientation, tags = picture.size, orientation_of(picture), _tags(picture)
+        return size, orientation, tags, None if least is None else _reduced(picture, orientation, least)
+
+    (width, height), orientation, tags, pixels = look(path, at)
+    taken, camera, place = _taken(tags), _camera(tags), _place(tags)
     if pixels is None:
         pixels = decode(path)
     if orientation >= 5:  # these lie on their side
@@ -86,6 +83,17 @@ def read_photo(path: Path, least: int | None) -> Photo:
     small = _at_most(pixels, THUMBNAIL)
     details = Details(width, height, orientation, taken, camera, *place, dominant_colour(small))
     return Photo(pixels, details, _jpeg(small))
+
+
+def _reduced(picture: ImageFile, orientation: int, least: int) -> Tensor | None:
+    """A JPEG's pixels at 1/2, 1/4 or 1/8 of its size, upright; None where it is another, or is no larger than that."""
+    if picture.format not in ("JPEG", "MPO"):
+        return None
+    size, least = picture.size, max(least, THUMBNAIL)
+    picture.draft(picture.mode, (least, least))
+    if picture.size == size:
+        return None
+    return torch.from_numpy(upright(rgb_planes(picture, profile_of(picture)), orientation))
 
 
 def least_side(spec: PreprocessSpec | None) -> int | None:

@@ -7,7 +7,8 @@ import pytest
 
 from pipelines.core.config import DataConfig
 from pipelines.core.errors import InputError
-from pipelines.core.images.samples import list_images, read_samples, read_table
+from pipelines.core.images.folders import list_images
+from pipelines.core.images.samples import read_samples, read_table
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ def grey(tmp_path) -> Sample:
 
 
 def test_nothing_found_leaves_the_picture(grey, tmp_path):
-    path = draw(Query(grey, ("dog",)), NOTHING, {}, tmp_path / "drawn")
+    path = tmp_path / "drawn" / file_name(grey.id)
+    draw(Query(grey, ("dog",)), NOTHING, {}, path)
     assert path == tmp_path / "drawn" / "sub_grey.png.jpg"
     pixels = np.asarray(Image.open(path))
     assert pixels.shape == (80, 120, 3)
@@ -28,7 +29,8 @@ def test_nothing_found_leaves_the_picture(grey, tmp_path):
 @pytest.mark.parametrize("box", [[20.0, 30.0, 100.0, 70.0], [0.0, 0.0, 120.0, 80.0], [119.5, 79.5, 120.0, 80.0]])
 def test_a_box_has_a_frame_of_its_classs_colour(grey, tmp_path, box):
     found = Detections(torch.tensor([box]), torch.tensor([0.8]), torch.tensor([1]))
-    path = draw(Query(grey, ("dog", "cat")), found, {"cat": "고양이"}, tmp_path)
+    path = tmp_path / file_name(grey.id)
+    draw(Query(grey, ("dog", "cat")), found, {"cat": "고양이"}, path)
     pixels = np.asarray(Image.open(path)).astype(int)
     right, bottom = min(119, int(box[2]) - 1), min(79, int(box[3]) - 1)
     assert np.abs(pixels[bottom, right] - colour(1)).max() < 60

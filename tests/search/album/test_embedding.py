@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel
 
-from pipelines.core.images.samples import list_images
+from pipelines.core.images.folders import list_images
 from pipelines.core.networks.clip import load_clip
 from pipelines.core.running.runner import Runner
 from pipelines.search.album.embedding import CHUNK, CPU_CHUNK, PhotoFile, PhotoReader, photo_id, photo_path

@@ -211,3 +211,28 @@ def test_it_ends_the_same_after_kills_at_any_moment(tmp_path, config):
     (found, refused), (expected, expected_refused) = content(config), content(whole)
     assert found == expected and len(found) == len(list(photos.glob("*.png")))
     assert refused.keys() == expected_refused.keys() == {"broken.jpg"}
+
+
+def test_a_pipe_and_what_is_no_photo_are_left_out_and_told(made, config, capsys):
+    """A pipe that is opened waits for ever for a writer."""
+    os.mkfifo(made / "x.jpg")
+    (made / "IMG_1.CR2").write_bytes(b"")
+    (made / "@eaDir/0.png").mkdir(parents=True)
+    draw(made / "@eaDir/0.png/thumb.jpg", 0)
+    cut = draw(made / "cut.jpg", 12, (640, 480))
+    cut.write_bytes(cut.read_bytes()[:-2])
+    report = index(made, config)
+    assert counts(report) == (7, 7, 0, 0) and report.failed == {}
+    assert report.warnings[str(made)] == (
+        "left out are camera RAW files: 1 (IMG_1.CR2); hidden or system folders: 1 (@eaDir); "
+        "pipes, sockets or devices: 1 (x.jpg)"
+    )
+    assert "truncated" in report.warnings["cut.jpg"]
+    say(report, 1.0)
+    assert "IMG_1.CR2" in capsys.readouterr().err
+
+
+def test_patterns_leave_photos_out_of_an_album(made, config):
+    assert counts(index(made, replace(config, ignore=["여행"]))) == (3, 3, 0, 0)
+    assert counts(index(made, config)) == (6, 3, 0, 0)
+    assert counts(index(made, replace(config, ignore=["[0-2].png"]))) == (3, 0, 0, 3)

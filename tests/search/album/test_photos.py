@@ -13,6 +13,7 @@ from torchvision.transforms.v2 import functional as tv
 from pipelines.core.errors import ImageError
 from pipelines.core.images.decode import decode
 from pipelines.core.images.preprocess import PreprocessSpec, ShortestEdge, Squash
+from pipelines.core.notes import noticing
 from pipelines.search.album.photos import COLOURS, THUMBNAIL, dominant_colour, least_side, read_photo
 from tests.search.conftest import draw
 
@@ -121,9 +122,15 @@ def test_what_decode_refuses_is_refused(tmp_path, content):
         read_photo(tmp_path / "a.jpg", 64)
 
 
-def test_a_truncated_jpeg_is_refused_when_reduced(tmp_path):
+def test_of_a_truncated_jpeg_what_is_there_is_read_reduced_and_it_is_noticed(tmp_path):
     path = draw(tmp_path / "a.jpg", 0, (1200, 800))
+    whole = read_photo(path, 64).pixels
     path.write_bytes(path.read_bytes()[:-3000])
+    with noticing() as noticed:
+        found = read_photo(path, 64).pixels
+    assert found.shape == whole.shape and found[:, 0].equal(whole[:, 0]) and not found.equal(whole)
+    assert "truncated" in noticed[str(path)]
+    path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(ImageError, match="cannot be decoded"):
         read_photo(path, 64)
 
