@@ -10,6 +10,7 @@ from pipelines.core.config import DataConfig
 from pipelines.core.images.decode import decode
 from pipelines.core.images.samples import read_samples
 from pipelines.core.running.settings import RunnerConfig
+from pipelines.core.submission.fields import Field
 from pipelines.runs.examine import examine_inputs
 from pipelines.runs.run import run_key, run_task
 from pipelines.tasks import TASKS
@@ -36,8 +37,8 @@ class Reds:
     fields = {"count": "count"}  # noqa: RUF012 - as plain as the pipelines' own
     results = (Red,)
 
-    def __init__(self, runner, meanwhile):
-        self.runner, self.meanwhile, self.seen = runner, meanwhile, 0
+    def __init__(self, config, runner, meanwhile):
+        self.config, self.runner, self.meanwhile, self.seen = config, runner, meanwhile, 0
 
     def __call__(self, samples):
         yield from self.runner.run(self, samples, "look")
@@ -79,9 +80,9 @@ def task(meanwhile=lambda seen: None):
     return replace(
         TASKS["detect"],
         config=Config,
-        pipeline=lambda config, runner: Reds(runner, meanwhile),
+        pipeline=lambda config, runner: Reds(config, runner, meanwhile),
         samples=lambda config: read_samples(config.data),
-        fields=lambda config: Reds.fields,
+        fields=lambda config: {"count": Field("count")},
     )
 
 
@@ -134,7 +135,7 @@ def test_the_doctor_tells_what_is_left_out_and_what_is_damaged(config):
 
 def test_settings_that_say_nothing_new_leave_the_runs_key_as_it_was(config):
     samples = read_samples(config.data)
-    key = run_key("detect", config, Reds(None, None), samples)
+    key = run_key("detect", Reds(config, None, None), samples)
     assert set(key["settings"]["data"]) == {"images", "sample_submission", "test_csv", "id_column", "columns"}
     white = replace(config, data=replace(config.data, white=4095))
-    assert run_key("detect", white, Reds(None, None), samples)["settings"]["data"]["white"] == 4095
+    assert run_key("detect", Reds(white, None, None), samples)["settings"]["data"]["white"] == 4095
