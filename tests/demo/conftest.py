@@ -5,6 +5,8 @@ from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 300
+HEADER = 623
+"""Bytes of a sample's JPEG ahead of its data: one that ends there has a size, and nothing that can be shown."""
 
 
 @pytest.fixture

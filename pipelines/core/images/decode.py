@@ -21,6 +21,9 @@ STRIP_PIXELS = 1 << 20
 """What Pillow converts at once: its conversions of a whole picture hold up to five copies of it."""
 MISSING_ROWS = 8
 """Rows of plain grey at the end of a JPEG from which on it is said that data is missing: as many as a block has."""
+NOISE, LEAST_SHOWN = 8, 0.005
+"""A damaged picture is refused where a smaller share of its values than this is farther from plain grey than so many
+levels: behind a header that is whole, a decoder may make a first block of nothing."""
 
 _Pixels = npt.NDArray[np.uint8]
 
@@ -89,8 +92,8 @@ def _check_shown(path: Path, planes: _Pixels, picture: ImageFile) -> None:
         return
     height = planes.shape[1]
     shown = next((row + 1 for row in range(height - 1, -1, -1) if (planes[:, row] != fill).any()), 0)
-    if damaged and shown == 0:
-        raise ValueError("no row of pixels is there")
+    if damaged and (np.abs(planes[:, :shown].astype(np.int16) - fill) > NOISE).sum() < LEAST_SHOWN * planes.size:
+        raise ValueError("hardly a pixel is there")
     if damaged or (shown and height - shown >= MISSING_ROWS):
         notice(path, f"the last {height - shown} of its {height} rows are missing")
 

@@ -21,6 +21,7 @@ from pipelines.demo.anomaly.inspection import (
     own_model,
 )
 from pipelines.runs.run import run_task
+from tests.demo.conftest import HEADER
 
 ROOT = Path(__file__).parents[3]
 TREE = ROOT / "samples/anomaly"
@@ -57,8 +58,8 @@ def test_the_csv_is_what_the_command_writes_and_the_threshold_changes_its_labels
         for path in paths:
             (folder / f"사진 {path.name}").write_bytes(path.read_bytes())
     (images / "good.png").write_bytes((TESTS / "good/000.jpg").read_bytes())
-    (images / "half.jpg").write_bytes((TESTS / "good/001.jpg").read_bytes()[:2000])
-    (normal / "half.jpg").write_bytes((TESTS / "good/001.jpg").read_bytes()[:2000])
+    (images / "half.jpg").write_bytes((TESTS / "good/001.jpg").read_bytes()[:HEADER])
+    (normal / "half.jpg").write_bytes((TESTS / "good/001.jpg").read_bytes()[:HEADER])
     visitor.mkdir()
     normals = as_uploads(sorted(normal.iterdir()), tmp_path / "normal uploads")
     photos = as_uploads(sorted(images.iterdir()), tmp_path / "image uploads")

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from tests.demo.conftest import ROOT, page_app, press
+from tests.demo.conftest import HEADER, ROOT, page_app, press
 
 BUNDLED = ROOT / "samples/anomaly"
 START = "이상 찾기"
@@ -98,7 +98,7 @@ def test_normal_photos_of_a_visitor_stay_theirs_and_can_be_chosen_again(app, fol
     assert start(app).disabled
     app.file_uploader(key="upload-anomaly-normal").set_value([normal("000.jpg")]).run()
     assert start(app).disabled
-    broken = ("half.jpg", normal("005.jpg")[1][:1500], "image/jpeg")
+    broken = ("half.jpg", normal("005.jpg")[1][:HEADER], "image/jpeg")
     normals = [normal(f"{number:03}.jpg") for number in range(4)]
     app.file_uploader(key="upload-anomaly-normal").set_value([*normals, broken]).run()
     assert start(app).disabled  # there is nothing to inspect yet
@@ -120,7 +120,7 @@ def test_normal_photos_of_a_visitor_stay_theirs_and_can_be_chosen_again(app, fol
 
 def test_what_goes_wrong_is_a_sentence(app):
     choose(app, "new")
-    halves = [(name, normal(name)[1][:1500], "image/jpeg") for name in ("000.jpg", "001.jpg")]
+    halves = [(name, normal(name)[1][:HEADER], "image/jpeg") for name in ("000.jpg", "001.jpg")]
     app.file_uploader(key="upload-anomaly-normal").set_value(halves).run()
     app.file_uploader(key="upload-anomaly").set_value([photo("hole/000.jpg")]).run()
     press(app, START)

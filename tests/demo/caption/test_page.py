@@ -3,7 +3,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from tests.demo.conftest import ROOT, press
+from tests.demo.conftest import HEADER, ROOT, press
 
 SAMPLES = Path("samples/caption")
 EDITED = "captions-1"
@@ -41,7 +41,7 @@ def test_the_first_page_shows_samples_and_captions_them(app):
 
 def test_uploads_are_captioned_and_what_is_no_picture_is_told(app):
     files = [photo("scene_003.jpg", "../../밤 산책.jpg"), ("note.png", b"hello", "image/png"), photo("scene_000.jpg")]
-    broken = ("half.jpg", photo("scene_001.jpg")[1][:1500], "image/jpeg")
+    broken = ("half.jpg", photo("scene_001.jpg")[1][:HEADER], "image/jpeg")
     app.file_uploader[0].set_value([*files, broken]).run()
     assert "note\\.png" in app.warning[0].value and "내용이 사진" in app.warning[0].value
     press(app, "설명 만들기")

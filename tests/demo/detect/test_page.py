@@ -17,7 +17,7 @@ from pipelines.demo.detect.page import drawn, legend
 from pipelines.detect.boxes.detections import Detections
 from pipelines.detect.boxes.drawing import colour
 from pipelines.detect.prompts import English
-from tests.demo.conftest import press
+from tests.demo.conftest import HEADER, press
 
 PHOTOS = sorted(Path("samples/detect/images").glob("*.jpg"))[:8]
 
@@ -122,7 +122,7 @@ def test_the_slider_counts_again_without_the_model(detect):
 
 def test_uploads_and_what_is_no_whole_picture(detect):
     data = [path.read_bytes() for path in PHOTOS]
-    files = [("a_b*.jpg", data[3], "image/jpeg"), ("half.jpg", data[4][:1500], "image/jpeg")]
+    files = [("a_b*.jpg", data[3], "image/jpeg"), ("half.jpg", data[4][:HEADER], "image/jpeg")]
     detect.file_uploader[0].set_value(files).run()
     look(detect, "강아지")
     assert counts(detect) == {"a_b*.jpg": [1], "half.jpg": [0]}
@@ -213,6 +213,6 @@ def test_a_photo_is_drawn_in_a_size_to_be_shown(tmp_path, size, expected):
 
 def test_a_damaged_photo_is_not_drawn(tmp_path):
     path = tmp_path / "half.jpg"
-    path.write_bytes(PHOTOS[0].read_bytes()[:1500])
+    path.write_bytes(PHOTOS[0].read_bytes()[:HEADER])
     nothing = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     assert drawn(path, ("dog",), {}, nothing) is None

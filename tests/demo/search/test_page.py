@@ -11,7 +11,7 @@ from pipelines.core.config import load_config
 from pipelines.search.album.album import open_album, writing
 from pipelines.search.album.indexing import index
 from pipelines.search.settings import SearchConfig
-from tests.demo.conftest import ROOT, press
+from tests.demo.conftest import HEADER, ROOT, press
 
 SAMPLES = ROOT / "samples" / "search"
 CONFIG = ROOT / "configs" / "mini" / "search.yaml"
@@ -226,7 +226,7 @@ def test_strangers_make_albums_of_their_own_photos_only(place, monkeypatch):
     assert not {"앨범으로 만들기", "캡션과 개수 넣기", "폴더에서 바뀐 것 반영"} & labels
     files = [(f"../{name}", (SAMPLES / "images" / name).read_bytes(), "image/jpeg") for name in DOGS[:2]]
     uploader = next(each for each in app.file_uploader if each.key != "upload-search-0")
-    half = ("half.jpg", files[0][1][:1500], "image/jpeg")
+    half = ("half.jpg", files[0][1][:HEADER], "image/jpeg")
     uploader.set_value([*files, ("note.jpg", b"hello", "image/jpeg"), half])
     press(app, "올린 사진 넣기")
     assert not app.exception
