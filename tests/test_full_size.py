@@ -77,7 +77,7 @@ def test_detect_gives_the_boxes_of_the_processor(photos, tmp_path, name, share):
     for of_one_width in ("0.jpg", "2.jpg"):
         shutil.copy(photos / of_one_width, images)
     words = ["--images", str(images), "--output", str(output), "--checkpoint", str(folder), "--boxes", str(boxes)]
-    thresholds = ["--box-threshold", str(threshold), "--nms-iou", "1.0"]
+    thresholds = ["--box-threshold", str(threshold), "--nms-iou", "1.0", "--drop-groups", "false"]
     assert main(["detect", *words, *thresholds, "--prompts", "강아지", *RUN]) == 0
     processor = GroundingDinoProcessor.from_pretrained(folder)
     detector = AutoModelForZeroShotObjectDetection.from_pretrained(folder, dtype=torch.float32).eval()

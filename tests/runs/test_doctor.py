@@ -63,7 +63,8 @@ def test_a_submission_is_checked_besides(capsys, tmp_path, task):
 @pytest.mark.parametrize(
     ("task", "more", "part"),
     [
-        ("detect", ["--prompts", "쀍뙭"], "expected Korean prompts that the lexicon knows, found 쀍뙭"),
+        ("detect", ["--prompts", "쀍뙭"], "expected a prompt that names what to find, found '쀍뙭'"),
+        ("detect", ["--prompts", "플랑크톤"], "expected Korean prompts that the lexicon knows, found 플랑크톤"),
         ("detect", ["--prompts", "?"], "expected a prompt that names what to find"),
         ("detect", ["--prompts", "강아지", "--sample-submission", "null", "--prompt-column", "q"], "a column `q`"),
         ("anomaly", ["--images", "samples/caption/images"], "expected train/good with normal images"),

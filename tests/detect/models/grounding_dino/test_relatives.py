@@ -259,5 +259,5 @@ def test_both_passes_find_the_same(dino_folder, mm_folder, photos, kind, indices
     batch = quick.prepare([Query(photos[index], names) for index in indices])
     with torch.inference_mode():
         for one, other in zip(quick.predict(batch), slow.predict(batch), strict=True):
-            assert len(one) == 40
+            assert 20 < len(one) <= 40  # of two passes, less what is one object
             assert_same(one, other)
