@@ -74,9 +74,9 @@ def to_english(prompts: Iterable[str], words: Vocabulary, translate: Translate |
     unknown = unknown_words(named, words)
     if unknown and translate is None:
         raise InputError(
-            f"expected Korean prompts that the lexicon knows, found {', '.join(unknown)}; say it in English as in "
-            f"'{unknown[0]}(dog)', add it to a CSV (korean,english) given as --lexicon, or name a translator with "
-            "--translation.checkpoint"
+            f"expected Korean prompts that the lexicon knows, found {', '.join(unknown)}; give the English in "
+            "brackets, as in '강아지(dog)', add it to a CSV (korean,english) given as --lexicon, or name a translator "
+            "with --translation.checkpoint"
         )
     translations = translate(unknown) if unknown and translate is not None else {}
     mapping: dict[str, English] = {}

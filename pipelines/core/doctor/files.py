@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.core.doctor.findings import Finding, doubtful, such_as, wrong
-from pipelines.core.doctor.ids import CASE, MISSING_VALUES, SPELLINGS, ZEROS, grouped, normal
+from pipelines.core.doctor.ids import CASE, MISSING_VALUES, SPELLINGS, ZEROS, grouped
+from pipelines.core.images.names import normal
 from pipelines.core.images.samples import Finder
 
 SEVERAL = "several"

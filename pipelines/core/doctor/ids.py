@@ -1,22 +1,17 @@
 """Whether the ids of the CSVs and the names of the files agree."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.core.doctor.findings import Finding, doubtful, such_as, wrong
 from pipelines.core.images.kinds import ENDINGS
+from pipelines.core.images.names import normal
 from pipelines.core.images.samples import Finder
 
 MISSING_VALUES = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>", "nat"})
 """What programs write where there is no value, in lower case."""
-
-
-def normal(name: str) -> str:
-    """The name in NFC."""
-    return unicodedata.normalize("NFC", name)
 
 
 def _without_zeros(name: str) -> str:

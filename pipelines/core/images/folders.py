@@ -3,13 +3,13 @@
 import fnmatch
 import os
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.core.errors import InputError
 from pipelines.core.images.kinds import ENDINGS, HEAD_BYTES, NO_PICTURES, NOT_READ, left_out, told
+from pipelines.core.images.names import normal
 from pipelines.core.notes import notice
 
 SYSTEM = frozenset(
@@ -70,7 +70,7 @@ def subfolders(root: Path, ignore: Sequence[str] = ()) -> list[Path]:
     """The folders in `root` that are meant, sorted."""
     pattern = _pattern(ignore)
     found = [path for path in root.iterdir() if not _is_system(path.name) and path.is_dir()]
-    return sorted(path for path in found if pattern is None or not pattern.fullmatch(f"/{_normal(path.name)}"))
+    return sorted(path for path in found if pattern is None or not pattern.fullmatch(f"/{normal(path.name)}"))
 
 
 @dataclass
@@ -111,8 +111,8 @@ class _Walk:
             return
         for entry in found:
             name = f"{folder}/{entry.name}" if folder else entry.name
-            normal = _normal(name)
-            if self.ignore is not None and self.ignore.fullmatch(self.before + normal):
+            path = normal(name)
+            if self.ignore is not None and self.ignore.fullmatch(self.before + path):
                 self._leave(IGNORED, name)
             elif _is_dir(entry):
                 if _is_system(entry.name):
@@ -120,7 +120,7 @@ class _Walk:
                 else:
                     (self.links if entry.is_symlink() else inside).append(name)
             elif not entry.name.startswith(".") and self._is_image(entry, name):
-                yield normal, name
+                yield path, name
 
     def _is_image(self, entry: os.DirEntry[str], name: str) -> bool:
         """Whether it is a regular file with a picture; what a person would miss is left out by name."""
@@ -151,7 +151,7 @@ def _pattern(ignore: Sequence[str]) -> re.Pattern[str] | None:
         return None
     parts = []
     for given in ignore:
-        text = _normal(given).removeprefix("./").rstrip("/")
+        text = normal(given).removeprefix("./").rstrip("/")
         before = "/" if "/" in text.lstrip("/") or text.startswith("/") else "(?:.*/)"
         parts.append(f"{before}{fnmatch.translate(text.lstrip('/'))}")
     return re.compile("|".join(parts))
@@ -159,10 +159,6 @@ def _pattern(ignore: Sequence[str]) -> re.Pattern[str] | None:
 
 def _is_system(name: str) -> bool:
     return name.startswith(".") or name.lower() in SYSTEM
-
-
-def _normal(name: str) -> str:
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Names of the files that a run writes for its images, such as pictures and maps: no two images share one."""
+"""Names of files: when two are the same, and those of what a run writes for its images, of which no two share one."""
 
 import hashlib
 import unicodedata
@@ -16,9 +16,9 @@ def file_names(images: Iterable[str], short: Callable[[str], str]) -> dict[str, 
     `images` are ids or paths. One whose short name is what it is called itself keeps it.
     """
     names = {image: short(image) for image in images}
-    shared = Counter(map(_normal, names.values()))
+    shared = Counter(map(normal, names.values()))
     return {
-        image: name if image == name or (shared[_normal(name)] == 1 and _fits(name)) else own_name(image, short)
+        image: name if image == name or (shared[normal(name)] == 1 and _fits(name)) else own_name(image, short)
         for image, name in names.items()
     }
 
@@ -26,7 +26,7 @@ def file_names(images: Iterable[str], short: Callable[[str], str]) -> dict[str, 
 def own_name(image: str, short: Callable[[str], str]) -> str:
     """A name that is this image's alone: its short one with eight digits of its hash before the ending."""
     path = PurePosixPath(short(image))
-    mark = f"-{hashlib.sha256(_normal(image).encode(errors='surrogateescape')).hexdigest()[:8]}{path.suffix}"
+    mark = f"-{hashlib.sha256(normal(image).encode(errors='surrogateescape')).hexdigest()[:8]}{path.suffix}"
     stem = path.name.removesuffix(path.suffix)
     while not _fits(stem + mark):
         stem = stem[:-1]
@@ -37,5 +37,6 @@ def _fits(name: str) -> bool:
     return len(PurePosixPath(name).name.encode(errors="surrogateescape")) <= LONGEST_BYTES
 
 
-def _normal(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
+def normal(name: str) -> str:
+    """A name in NFC: one typed on a Mac may have its Hangul in parts, and is the same."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)

@@ -5,7 +5,6 @@ import csv
 import io
 import os
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from pipelines.core.config import DataConfig
 from pipelines.core.errors import InputError
 from pipelines.core.images.folders import list_images
 from pipelines.core.images.kinds import ENDINGS
+from pipelines.core.images.names import normal
 from pipelines.core.images.sets import one_set
 
 MAX_BYTES = 200_000_000
@@ -115,7 +115,7 @@ def images_of(data: DataConfig) -> list[Path]:
     found = [path for each in named for path in ([each] if each.is_file() else list_images(each, data.ignore))]
     folder = data.folder
     below = (path if path.is_relative_to(folder) else path.absolute() for path in found)
-    return sorted(dict.fromkeys(below), key=lambda path: _normal(path.relative_to(folder).as_posix()))
+    return sorted(dict.fromkeys(below), key=lambda path: normal(path.relative_to(folder).as_posix()))
 
 
 def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list[Sample]:
@@ -134,7 +134,7 @@ def read_samples(data: DataConfig, images: Sequence[Path] | None = None) -> list
     sources = [read_table(path) for path in (data.sample_submission, data.test_csv) if path is not None]
     if not sources:
         _check_differ(folder, images)
-        return [Sample(_normal(path.relative_to(folder).as_posix()), path) for path in images]
+        return [Sample(normal(path.relative_to(folder).as_posix()), path) for path in images]
     keyed = [_by_id(table, data.id_column) for table in sources]
     if len(keyed) == 2:
         _same_ids(sources, keyed)
@@ -163,10 +163,10 @@ class Finder:
         for path in images:
             relative = path.relative_to(folder)
             for name in {relative.as_posix(), relative.with_suffix("").as_posix(), relative.name, relative.stem}:
-                key = _normal(name)
+                key = normal(name)
                 self.known[key] = None if key in self.known else path  # None: several files of that name
         for path in images:  # a whole path is never ambiguous
-            self.known[_normal(path.relative_to(folder).as_posix())] = path
+            self.known[normal(path.relative_to(folder).as_posix())] = path
         self.deepest = max((name.count("/") + 1 for name in self.known), default=0)
 
     def __call__(self, key: str, row: Mapping[str, str]) -> Path:
@@ -189,7 +189,7 @@ class Finder:
 
     def _first(self, texts: Iterable[str]) -> Path | None:
         for text in texts:
-            parts = _normal(text).removeprefix("./").split("/")
+            parts = normal(text).removeprefix("./").split("/")
             for start in range(
                 max(0, len(parts) - self.deepest), len(parts)
             ):  # `test/0001.jpg` where the folder given is `test` itself
@@ -200,7 +200,7 @@ class Finder:
 
     def _by_last_part(self, texts: Iterable[str]) -> Path | None:
         for text in texts:
-            name = PureWindowsPath(_normal(text)).name
+            name = PureWindowsPath(normal(text)).name
             stem = PurePosixPath(name).stem if Path(name).suffix.lower() in ENDINGS else name
             path = self._first([text.replace("\\", "/")]) or self.known.get(stem)
             if path is not None:
@@ -283,7 +283,7 @@ def _check_differ(folder: Path, images: Sequence[Path]) -> None:
     """Raises InputError for files whose names differ in NFC and NFD only: they would get rows of the same id."""
     names: dict[str, Path] = {}
     for path in images:
-        if names.setdefault(_normal(path.relative_to(folder).as_posix()), path) != path:
+        if names.setdefault(normal(path.relative_to(folder).as_posix()), path) != path:
             raise InputError(
                 f"expected names that differ in {folder}, found {path.name!r} twice, once as a Mac writes it (NFD); "
                 "remove one of them"
@@ -298,7 +298,3 @@ def _same_ids(sources: list[Table], keyed: list[dict[str, dict[str, str]]]) -> N
                 f"expected the same ids in {sources[0].path} and {sources[1].path}, found {len(extra)} only in "
                 f"{sources[this].path}, such as {', '.join(map(repr, extra[:3]))}"
             )
-
-
-def _normal(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
